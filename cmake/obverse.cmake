@@ -1,0 +1,93 @@
+# Compile options, dependencies and the rules of the tree, in one place.
+
+# What every file is compiled with. No -ffast-math: a NaN must stay a NaN, or a diverged run would look like a result.
+function(obverse_compile_options)
+  add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
+  # Both only drop side effects that nobody here reads (errno, floating-point exception flags) and let loops vectorise.
+  add_compile_options(-fno-math-errno -fno-trapping-math)
+  if(OBVERSE_NATIVE)
+    add_compile_options(-march=native)
+  endif()
+  if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR OBVERSE_SANITIZE)
+    add_compile_definitions(OBVERSE_CHECK_BOUNDS)
+  endif()
+  if(OBVERSE_SANITIZE)
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+  endif()
+  include_directories(${CMAKE_SOURCE_DIR})
+endfunction()
+
+# A macro, so that imported targets are seen by every folder.
+macro(obverse_find_dependencies)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  find_package(Threads REQUIRED)
+  # Debian installs each OpenBLAS flavour in a folder of its own. The OpenMP one is preferred: it sees that a kernel
+  # already runs in a team and does not start a second one.
+  find_library(OBVERSE_OPENBLAS openblas PATH_SUFFIXES openblas-openmp openblas-pthread openblas-serial)
+  find_path(OBVERSE_OPENBLAS_INCLUDE cblas.h
+            PATH_SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread
+                          ${CMAKE_LIBRARY_ARCHITECTURE} openblas)
+  find_path(OBVERSE_JSON_INCLUDE nlohmann/json.hpp)
+  find_path(OBVERSE_CXXOPTS_INCLUDE cxxopts.hpp)
+  find_path(OBVERSE_BOOST_INCLUDE boost/math/distributions/students_t.hpp)
+  foreach(found OBVERSE_OPENBLAS OBVERSE_OPENBLAS_INCLUDE OBVERSE_JSON_INCLUDE OBVERSE_CXXOPTS_INCLUDE
+                OBVERSE_BOOST_INCLUDE)
+    if(NOT ${found})
+      message(FATAL_ERROR "${found} was not found. On Debian and Ubuntu: apt-get install libopenblas-openmp-dev "
+                          "nlohmann-json3-dev libcxxopts-dev libboost-dev")
+    endif()
+  endforeach()
+  add_library(openblas INTERFACE)
+  target_link_libraries(openblas INTERFACE ${OBVERSE_OPENBLAS})
+  target_include_directories(openblas SYSTEM INTERFACE ${OBVERSE_OPENBLAS_INCLUDE})
+  get_filename_component(OBVERSE_OPENBLAS_FOLDER ${OBVERSE_OPENBLAS} DIRECTORY)
+  # The loader would otherwise take whichever flavour the system's alternatives point to.
+  list(APPEND CMAKE_BUILD_RPATH ${OBVERSE_OPENBLAS_FOLDER})
+
+  # Recorded with results, so that a figure can be traced to its source.
+  execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short HEAD OUTPUT_VARIABLE OBVERSE_COMMIT
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    message(STATUS "CUDA: found (${CMAKE_CUDA_COMPILER}); this release has no CUDA kernels yet")
+  else()
+    message(STATUS "CUDA: not found, not required")
+  endif()
+endmacro()
+
+# obverse_library(NAME [SOURCES ...] [DEPENDS ...]): one static library a folder. A folder that uses another's symbols
+# without naming it in DEPENDS does not link, which is how the dependency arrows are kept.
+function(obverse_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 library "" "" "SOURCES;DEPENDS")
+  add_library(obverse_${name} STATIC ${library_SOURCES})
+  target_link_libraries(obverse_${name} PUBLIC ${library_DEPENDS})
+endfunction()
+
+# Every folder of kernels/ but core is an operation, and an operation has all of its files or the build stops.
+function(obverse_operations)
+  file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR}/kernels/*/*.h)
+  set(names "")
+  foreach(header ${folders})
+    get_filename_component(name ${header} DIRECTORY)
+    list(APPEND names ${name})
+  endforeach()
+  list(REMOVE_DUPLICATES names)
+  list(REMOVE_ITEM names core)
+  foreach(name ${names})
+    foreach(file kernels/${name}/${name}.h kernels/${name}/${name}_cpu.cpp engine/ops/${name}.cpp
+                 tests/kernels/${name}_test.cpp bench/kernels/${name}_bench.cpp)
+      if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
+        message(FATAL_ERROR "The operation ${name} lacks ${file}. docs/adding_an_operation.md says what it holds.")
+      endif()
+    endforeach()
+    obverse_library(kernels_${name} SOURCES ${CMAKE_SOURCE_DIR}/kernels/${name}/${name}_cpu.cpp
+                    DEPENDS obverse_kernels_core OpenMP::OpenMP_CXX)
+  endforeach()
+  target_link_libraries(obverse_kernels_matmul PUBLIC openblas)
+  list(TRANSFORM names PREPEND obverse_kernels_)
+  add_library(obverse_kernels INTERFACE)
+  target_link_libraries(obverse_kernels INTERFACE ${names})
+endfunction()

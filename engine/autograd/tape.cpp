@@ -1,0 +1,152 @@
+#include "engine/autograd/tape.h"
+
+#include "engine/autograd/launch.h"
+#include "kernels/elementwise/elementwise.h"
+
+namespace obverse::engine {
+
+namespace {
+
+// An allocator that keeps its pool alive: a variable may outlive the tape that made it.
+template <typename T>
+struct PoolAllocator {
+  using value_type = T;
+  explicit PoolAllocator(std::shared_ptr<std::pmr::unsynchronized_pool_resource> from)
+      : pool(std::move(from)) {}
+  template <typename U>
+  PoolAllocator(const PoolAllocator<U>& other) : pool(other.pool) {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(pool->allocate(count * sizeof(T), alignof(T)));
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    pool->deallocate(memory, count * sizeof(T), alignof(T));
+  }
+  template <typename U>
+  bool operator==(const PoolAllocator<U>& other) const {
+    return pool == other.pool;
+  }
+  std::shared_ptr<std::pmr::unsynchronized_pool_resource> pool;
+};
+
+// out = a + b, or a alone where b is undefined.
+void add_tensors(const Tensor& a, const Tensor& b, const Tensor& out) {
+  with_float_type(a.dtype(), [&]<typename T>(T) {
+    kernels::Add<T> arguments;
+    arguments.a = a.span<T>();
+    arguments.b = b.span_or_empty<T>();
+    arguments.out = out.span<T>();
+    OBVERSE_LAUNCH(a.device(), add, arguments);
+  });
+}
+
+void fill_tensor(const Tensor& out, double value) {
+  with_float_type(out.dtype(), [&]<typename T>(T) {
+    kernels::Fill<T> arguments{value, out.span<T>()};
+    OBVERSE_LAUNCH(out.device(), fill, arguments);
+  });
+}
+
+}  // namespace
+
+void Gradient::add(const Tensor& contribution) {
+  require(contribution.shape() == shape_, "[gradient] expected a contribution of shape ", shape_,
+          ", got ", contribution.shape());
+  if (!tensor_.defined()) {
+    tensor_ = contribution;
+    return;
+  }
+  // A shared sum belongs to somebody else as well (a residual passes one gradient to two places).
+  Tensor sum = writable() ? tensor_ : Tensor::empty(tensor_.device(), shape_, dtype_);
+  add_tensors(tensor_, contribution, sum);
+  tensor_ = std::move(sum);
+}
+
+Gradient::Target Gradient::target(const Device& device) {
+  if (!tensor_.defined()) {
+    tensor_ = Tensor::empty(device, shape_, dtype_);
+    return {tensor_, false};
+  }
+  if (!writable()) {
+    Tensor own = Tensor::empty(device, shape_, dtype_);
+    add_tensors(tensor_, Tensor(), own);
+    tensor_ = std::move(own);
+  }
+  return {tensor_, true};
+}
+
+Tensor Gradient::running_sum(const Device& device) {
+  const Target found = target(device);
+  if (!found.accumulate) fill_tensor(found.tensor, 0.0);
+  return found.tensor;
+}
+
+Variable Variable::parameter(Tensor data, Tensor gradient) {
+  require(data.shape() == gradient.shape() && data.dtype() == gradient.dtype(),
+          "[variable] expected a gradient like the parameter's ", data.shape(), ", got ",
+          gradient.shape());
+  auto handle = std::make_shared<Gradient>(data.shape(), data.dtype());
+  handle->tensor_ = std::move(gradient);
+  handle->of_parameter_ = true;
+  return {std::move(data), std::move(handle)};
+}
+
+const Tensor& Variable::gradient() const {
+  require(requires_gradient(), "[variable] expected a variable that needs a gradient, got ",
+          "a constant of shape ", data_.shape());
+  return gradient_->tensor();
+}
+
+Tape::Tape(Device device, Mode mode)
+    : device_(std::move(device)), mode_(mode), pool_(std::make_shared<Pool>()) {}
+
+Tape::~Tape() {
+  while (!entries_.empty()) drop_last_entry();
+}
+
+GradientHandle Tape::new_gradient(const Tensor& of) {
+  return std::allocate_shared<Gradient>(PoolAllocator<Gradient>(pool_), of.shape(), of.dtype());
+}
+
+Variable Tape::leaf(Tensor data) {
+  GradientHandle gradient = new_gradient(data);
+  return {std::move(data), std::move(gradient)};
+}
+
+void Tape::drop_last_entry() noexcept {
+  Entry* entry = entries_.back();
+  entries_.pop_back();
+  const std::size_t bytes = entry->bytes();
+  entry->~Entry();
+  pool_->deallocate(entry, bytes);
+}
+
+void Tape::backward(const Variable& loss) {
+  require(loss.defined() && loss.data().elements() == 1,
+          "[backward] expected a loss of one element, got ", loss.shape());
+  require(loss.requires_gradient(), "[backward] expected a loss that depends on a parameter");
+  const Tensor seed = Tensor::empty(device_, loss.shape(), loss.data().dtype());
+  fill_tensor(seed, 1.0);
+  loss.gradient_handle()->add(seed);
+  while (!entries_.empty()) {
+    Entry* entry = entries_.back();
+    // No gradient has reached an entry whose output the loss does not depend on.
+    if (entry->output->tensor().defined()) {
+      const Tensor gradient = std::move(entry->output->tensor_);
+      entry->run(gradient);
+    }
+    drop_last_entry();
+  }
+}
+
+void Tape::set_random(std::uint64_t seed, std::uint64_t step) {
+  dropout_ = {seed, kernels::Purpose::dropout, step << 16};
+  dropouts_ = 0;
+}
+
+kernels::RandomKey Tape::next_dropout_key() {
+  kernels::RandomKey key = dropout_;
+  key.step += dropouts_++;  // up to 65,536 dropouts a step
+  return key;
+}
+
+}  // namespace obverse::engine

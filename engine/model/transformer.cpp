@@ -1,0 +1,178 @@
+#include "engine/model/transformer.h"
+
+#include <cmath>
+
+#include "engine/ops/activation.h"
+#include "engine/ops/attention.h"
+#include "engine/ops/dropout.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/layer_norm.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/rms_norm.h"
+#include "engine/ops/rotary.h"
+#include "kernels/core/random.h"
+
+namespace obverse::engine {
+namespace {
+
+constexpr double kDeviation = 0.02;
+
+enum class Initial { zero, one, normal, residual };
+
+}  // namespace
+
+// Calls make(variable, name, shape, initial values) for every parameter in order: once to count
+// elements, once to place them, so that one list decides names, sizes and order.
+template <typename Make>
+void Transformer::describe(const Make& make) {
+  const TransformerConfig& c = config_;
+  const std::int64_t width = c.width;
+  const auto make_bias = [&](Variable& variable, const std::string& name, std::int64_t size) {
+    if (c.biases) make(variable, name + ".bias", Shape{size}, Initial::zero);
+  };
+  const auto make_norm = [&](Norm& norm, const std::string& name) {
+    make(norm.gain, name + ".gain", Shape{width}, Initial::one);
+    if (c.norm == NormKind::layer) make_bias(norm.bias, name, width);
+  };
+  make(token_table_, "token_embedding.weight", Shape{c.vocabulary, width}, Initial::normal);
+  if (c.position == PositionKind::learned) {
+    make(position_table_, "position_embedding.weight", Shape{c.context, width}, Initial::normal);
+  }
+  const std::int64_t packed = (c.heads + 2 * c.key_value_heads) * c.head_size();
+  const std::int64_t up = c.feed_forward == FeedForwardKind::swiglu ? 2 * c.hidden : c.hidden;
+  for (std::int64_t i = 0; i < c.layers; ++i) {
+    Block& block = blocks_[static_cast<std::size_t>(i)];
+    const std::string prefix = "blocks." + std::to_string(i) + ".";
+    make_norm(block.attention_norm, prefix + "attention_norm");
+    make(block.packed_weight, prefix + "attention.packed.weight", Shape{packed, width},
+         Initial::normal);
+    make_bias(block.packed_bias, prefix + "attention.packed", packed);
+    if (c.query_key_norm) {
+      make(block.query_gain, prefix + "attention.query_norm.gain", Shape{c.head_size()},
+           Initial::one);
+      make(block.key_gain, prefix + "attention.key_norm.gain", Shape{c.head_size()}, Initial::one);
+    }
+    make(block.projection_weight, prefix + "attention.projection.weight", Shape{width, width},
+         Initial::residual);
+    make_bias(block.projection_bias, prefix + "attention.projection", width);
+    make_norm(block.feed_forward_norm, prefix + "feed_forward_norm");
+    make(block.up_weight, prefix + "feed_forward.up.weight", Shape{up, width}, Initial::normal);
+    make_bias(block.up_bias, prefix + "feed_forward.up", up);
+    make(block.down_weight, prefix + "feed_forward.down.weight", Shape{width, c.hidden},
+         Initial::residual);
+    make_bias(block.down_bias, prefix + "feed_forward.down", width);
+  }
+  make_norm(outer_norm_, "outer_norm");
+  if (!c.tied_embeddings) {
+    make(head_weight_, "head.weight", Shape{c.vocabulary, width}, Initial::normal);
+  }
+}
+
+Transformer::Transformer(const TransformerConfig& config, const Device& device, std::uint64_t seed,
+                         DType dtype)
+    : config_((config.validate(), config.resolved())), device_(device), dtype_(dtype) {
+  blocks_.resize(static_cast<std::size_t>(config_.layers));
+  std::int64_t elements = 0;
+  describe([&](Variable&, const std::string&, const Shape& shape, Initial) {
+    elements += shape.elements();
+  });
+  weights_ = Tensor::empty(device, {elements}, dtype, MemoryCategory::weights);
+  gradients_ = Tensor::zeros(device, {elements}, dtype, MemoryCategory::gradients);
+  std::int64_t offset = 0;
+  describe([&](Variable& variable, const std::string& name, const Shape& shape, Initial initial) {
+    variable = Variable::parameter(weights_.part(offset, shape), gradients_.part(offset, shape));
+    const kernels::RandomKey key{seed, kernels::Purpose::initialisation, parameters_.size()};
+    const double deviation = initial == Initial::residual
+                                 ? kDeviation / std::sqrt(2.0 * static_cast<double>(config_.layers))
+                                 : kDeviation;
+    with_float_type(dtype, [&]<typename T>(T) {
+      const Span<T> values = variable.data().span<T>();
+      for (std::int64_t i = 0; i < values.size(); ++i) {
+        values[i] = initial == Initial::zero  ? T(0)
+                    : initial == Initial::one ? T(1)
+                                              : static_cast<T>(deviation * kernels::normal(key, i));
+      }
+    });
+    parameters_.push_back({name, variable, shape.dimensions() > 1});
+    offset += shape.elements();
+  });
+  if (config_.position == PositionKind::alibi) {
+    slopes_ = alibi_slopes(device, config_.heads, dtype);
+  }
+}
+
+Variable Transformer::normalize(Tape& tape, const Variable& input, const Norm& norm) const {
+  return config_.norm == NormKind::layer
+             ? layer_norm(tape, input, norm.gain, norm.bias, config_.norm_epsilon)
+             : rms_norm(tape, input, norm.gain, config_.norm_epsilon);
+}
+
+// residual + dropout(input * weight^T + bias): one matmul epilogue where nothing is dropped.
+Variable Transformer::onto_residual(Tape& tape, const Variable& input, const Variable& weight,
+                                    const Variable& bias, const Variable& residual) const {
+  if (config_.dropout == 0.0) {
+    return linear(tape, input, weight, {.bias = &bias, .residual = &residual});
+  }
+  return dropout(tape, linear(tape, input, weight, {.bias = &bias}), residual, config_.dropout);
+}
+
+Variable Transformer::attend(Tape& tape, const Block& block, const Variable& input,
+                             const Variable& residual, const ModelInput& model_input) const {
+  const TransformerConfig& c = config_;
+  Variable packed = linear(tape, input, block.packed_weight, {.bias = &block.packed_bias});
+  if (c.query_key_norm) {
+    packed = query_key_norm(tape, packed, block.query_gain, block.key_gain, c.heads,
+                            c.key_value_heads, c.norm_epsilon);
+  }
+  if (c.position == PositionKind::rotary) {
+    packed = rotary(tape, packed, c.heads + c.key_value_heads, c.head_size(), c.rotary_base);
+  }
+  const Variable mixed = attention(tape, packed,
+                                   {.heads = c.heads,
+                                    .key_value_heads = c.key_value_heads,
+                                    .mask = c.mask,
+                                    .lengths = model_input.lengths,
+                                    .prefixes = model_input.prefixes,
+                                    .slopes = slopes_});
+  return onto_residual(tape, mixed, block.projection_weight, block.projection_bias, residual);
+}
+
+Variable Transformer::feed_forward(Tape& tape, const Block& block, const Variable& input,
+                                   const Variable& residual) const {
+  LinearOptions up{.bias = &block.up_bias};
+  Variable hidden;
+  if (config_.feed_forward == FeedForwardKind::swiglu) {
+    hidden = swiglu(tape, linear(tape, input, block.up_weight, up));
+  } else {
+    up.activation = config_.feed_forward == FeedForwardKind::gelu ? kernels::ActivationKind::gelu
+                                                                  : kernels::ActivationKind::relu2;
+    hidden = linear(tape, input, block.up_weight, up);
+  }
+  return onto_residual(tape, hidden, block.down_weight, block.down_bias, residual);
+}
+
+Variable Transformer::hidden(Tape& tape, const ModelInput& input) const {
+  require(input.ids.shape().dimensions() == 2 && input.ids.size(1) <= config_.context,
+          "[transformer] expected ids [batch, sequence] of at most the context of ",
+          config_.context, " tokens, got ", input.ids.shape());
+  const bool pre = config_.norm_placement == NormPlacement::pre;
+  Variable x = embedding(tape, input.ids, token_table_, position_table_);
+  if (config_.dropout > 0.0) x = dropout(tape, x, Variable(), config_.dropout);
+  if (!pre) x = normalize(tape, x, outer_norm_);
+  for (const Block& block : blocks_) {
+    if (pre) {
+      x = attend(tape, block, normalize(tape, x, block.attention_norm), x, input);
+      x = feed_forward(tape, block, normalize(tape, x, block.feed_forward_norm), x);
+    } else {
+      x = normalize(tape, attend(tape, block, x, x, input), block.attention_norm);
+      x = normalize(tape, feed_forward(tape, block, x, x), block.feed_forward_norm);
+    }
+  }
+  return pre ? normalize(tape, x, outer_norm_) : x;
+}
+
+Variable Transformer::logits(Tape& tape, const ModelInput& input) const {
+  return linear(tape, hidden(tape, input), config_.tied_embeddings ? token_table_ : head_weight_);
+}
+
+}  // namespace obverse::engine

@@ -1,0 +1,82 @@
+// A transformer of any TransformerConfig: its parameters, and forward to logits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/autograd/tape.h"
+#include "engine/model/transformer_config.h"
+
+namespace obverse::engine {
+
+// What a forward pass reads. Sequences shorter than the longest are padded behind their ends.
+struct ModelInput {
+  Tensor ids;       // [batch, sequence] i32
+  Tensor lengths;   // [batch] i32 in tokens, or undefined: all full
+  Tensor prefixes;  // [batch] i32 in tokens; REQUIRES: defined where the config's mask is prefix
+};
+
+struct Parameter {
+  std::string name;  // e.g. "blocks.0.attention.projection.weight"
+  Variable variable;
+  bool decays = false;  // matrices and embeddings do, biases and gains do not
+};
+
+class Transformer {
+ public:
+  // Initialises as GPT-2 does (Radford et al. 2019): weights from N(0, 0.02), those that write to
+  // the residual stream divided by sqrt(2 * layers), biases 0, gains 1. The draws depend on `seed`
+  // and each parameter's place alone. Throws std::invalid_argument where the config is not valid.
+  Transformer(const TransformerConfig& config, const Device& device, std::uint64_t seed,
+              DType dtype = DType::f32);
+
+  const TransformerConfig& config() const { return config_; }
+  const Device& device() const { return device_; }
+  DType dtype() const { return dtype_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  std::int64_t parameter_count() const { return weights_.elements(); }
+
+  // All weights and all gradients, each one array in the order of parameters().
+  const Tensor& weights() const { return weights_; }
+  const Tensor& gradients() const { return gradients_; }
+
+  // The residual stream behind the last norm: [batch, sequence, width].
+  // Throws std::invalid_argument where the sequence is longer than the context.
+  Variable hidden(Tape& tape, const ModelInput& input) const;
+  // [batch, sequence, vocabulary].
+  Variable logits(Tape& tape, const ModelInput& input) const;
+
+ private:
+  struct Norm {
+    Variable gain, bias;
+  };
+  struct Block {
+    Norm attention_norm, feed_forward_norm;
+    Variable packed_weight, packed_bias, query_gain, key_gain;
+    Variable projection_weight, projection_bias;
+    Variable up_weight, up_bias, down_weight, down_bias;
+  };
+  template <typename Make>
+  void describe(const Make& make);
+
+  Variable normalize(Tape& tape, const Variable& input, const Norm& norm) const;
+  Variable attend(Tape& tape, const Block& block, const Variable& input, const Variable& residual,
+                  const ModelInput& model_input) const;
+  Variable feed_forward(Tape& tape, const Block& block, const Variable& input,
+                        const Variable& residual) const;
+  Variable onto_residual(Tape& tape, const Variable& input, const Variable& weight,
+                         const Variable& bias, const Variable& residual) const;
+
+  TransformerConfig config_;
+  Device device_;
+  DType dtype_;
+  std::vector<Parameter> parameters_;
+  Tensor weights_, gradients_, slopes_;
+  Variable token_table_, position_table_, head_weight_;
+  Norm outer_norm_;  // behind the last block where norms are pre, behind the embedding where they
+                     // are post
+  std::vector<Block> blocks_;
+};
+
+}  // namespace obverse::engine

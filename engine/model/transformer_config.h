@@ -1,0 +1,75 @@
+// An architecture as a value: every switch of the transformer, named presets, and its JSON form.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kernels/attention/attention.h"
+
+namespace obverse::engine {
+
+enum class PositionKind { learned, rotary, alibi, none };
+enum class NormKind { layer, rms };
+enum class NormPlacement { pre, post };
+enum class FeedForwardKind { gelu, swiglu, relu2 };
+using MaskKind = kernels::AttentionMask;
+
+struct TransformerConfig {
+  std::int64_t layers = 2;
+  std::int64_t width = 64;
+  std::int64_t heads = 4;
+  std::int64_t key_value_heads = 0;  // 0: as many as heads; fewer is grouped-query attention
+  std::int64_t hidden =
+      0;  // feed-forward width; 0: 4 x width, for SwiGLU 8/3 x width up to a multiple of 8
+  std::int64_t vocabulary = 0;
+  std::int64_t context = 0;  // most tokens of a sequence
+  PositionKind position = PositionKind::learned;
+  NormKind norm = NormKind::layer;
+  NormPlacement norm_placement = NormPlacement::pre;
+  FeedForwardKind feed_forward = FeedForwardKind::gelu;
+  MaskKind mask = MaskKind::causal;
+  bool tied_embeddings = true;
+  bool biases = true;  // of linear layers and layer norms
+  bool query_key_norm = false;
+  double dropout = 0.0;
+  double rotary_base = 10000.0;
+  double norm_epsilon = 1e-5;
+
+  std::int64_t head_size() const { return width / heads; }
+  // Fills in the sizes that are 0 because they follow from others.
+  TransformerConfig resolved() const;
+  // Throws std::invalid_argument naming the field, what was found and what was expected.
+  void validate() const;
+  bool operator==(const TransformerConfig&) const = default;
+};
+
+// "gpt2-124m", "gpt2-355m", "gpt2-774m", "gpt2-1558m", "llama-1b" (Llama 3.2 1B shape),
+// "bert-110m". Throws std::invalid_argument listing the names for any other.
+TransformerConfig transformer_preset(const std::string& name);
+std::vector<std::string> transformer_preset_names();
+
+// Every field by its name; enumerations as words. from_json leaves absent fields alone and throws
+// on unknown ones.
+void to_json(nlohmann::json& json, const TransformerConfig& config);
+void from_json(const nlohmann::json& json, TransformerConfig& config);
+
+NLOHMANN_JSON_SERIALIZE_ENUM(PositionKind, {{PositionKind::learned, "learned"},
+                                            {PositionKind::rotary, "rotary"},
+                                            {PositionKind::alibi, "alibi"},
+                                            {PositionKind::none, "none"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(NormKind, {{NormKind::layer, "layer"}, {NormKind::rms, "rms"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(NormPlacement,
+                             {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(FeedForwardKind, {{FeedForwardKind::gelu, "gelu"},
+                                               {FeedForwardKind::swiglu, "swiglu"},
+                                               {FeedForwardKind::relu2, "relu2"}})
+
+}  // namespace obverse::engine
+
+namespace obverse::kernels {
+NLOHMANN_JSON_SERIALIZE_ENUM(AttentionMask, {{AttentionMask::causal, "causal"},
+                                             {AttentionMask::bidirectional, "bidirectional"},
+                                             {AttentionMask::prefix, "prefix"}})
+}  // namespace obverse::kernels

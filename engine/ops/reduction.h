@@ -1,0 +1,19 @@
+// The global gradient norm and the factor that clips it.
+#pragma once
+
+#include <vector>
+
+#include "engine/tensor/tensor.h"
+
+namespace obverse::engine {
+
+struct NormAndScale {
+  Tensor norm;        // [1]: sqrt of the sum of squares over all tensors
+  Tensor clip_scale;  // [1]: min(1, maximum_norm / norm); 1 where maximum_norm is 0; NaN where the
+                      // norm is not finite
+};
+
+// REQUIRES: gradients are not empty and of one type.
+NormAndScale gradient_norm(const std::vector<Tensor>& gradients, double maximum_norm);
+
+}  // namespace obverse::engine

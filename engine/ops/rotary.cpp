@@ -1,0 +1,46 @@
+#include "engine/ops/rotary.h"
+
+#include "engine/autograd/launch.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/rotary/rotary.h"
+
+namespace obverse::engine {
+namespace {
+
+// A rotated copy.
+Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size, double base,
+               bool inverse) {
+  const Tensor out = Tensor::empty(packed.device(), packed.shape(), packed.dtype());
+  with_float_type(packed.dtype(), [&]<typename T>(T) {
+    kernels::Add<T> copy;
+    copy.a = packed.span<T>();
+    copy.out = out.span<T>();
+    OBVERSE_LAUNCH(packed.device(), add, copy);
+    kernels::Rotary<T> arguments;
+    arguments.batch = packed.size(0);
+    arguments.sequence = packed.size(1);
+    arguments.heads = heads;
+    arguments.head_size = head_size;
+    arguments.stride = packed.size(2);
+    arguments.base = base;
+    arguments.inverse = inverse;
+    arguments.values = out.span<T>();
+    OBVERSE_LAUNCH(packed.device(), rotary, arguments);
+  });
+  return out;
+}
+
+}  // namespace
+
+Variable rotary(Tape& tape, const Variable& packed, std::int64_t heads, std::int64_t head_size,
+                double base) {
+  require(packed.shape().dimensions() == 3, "[rotary] expected [batch, sequence, width], got ",
+          packed.shape());
+  return tape.record(
+      rotated(packed.data(), heads, head_size, base, false), {&packed},
+      [heads, head_size, base, gradient = packed.gradient_handle()](const Tensor& output_gradient) {
+        gradient->add(rotated(output_gradient, heads, head_size, base, true));
+      });
+}
+
+}  // namespace obverse::engine

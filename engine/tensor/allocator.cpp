@@ -1,0 +1,108 @@
+#include "engine/tensor/allocator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <iomanip>
+#include <new>
+#include <sstream>
+
+namespace obverse::engine {
+
+namespace {
+constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
+}
+
+const char* name_of(MemoryCategory category) {
+  static constexpr const char* kNames[] = {"weights", "gradients", "optimizer", "activations",
+                                           "inputs"};
+  return kNames[static_cast<int>(category)];
+}
+
+int Allocator::size_class_of(std::size_t bytes) {
+  const std::size_t lines = std::max<std::size_t>(1, (bytes + kAlignment - 1) / kAlignment);
+  const int power = std::bit_width(lines) - 1;
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    const int size_class = 4 * power + quarter;
+    if (class_bytes(size_class) >= lines * kAlignment) return size_class;
+  }
+  return 4 * (power + 1);
+}
+
+std::size_t Allocator::class_bytes(int size_class) {
+  const std::size_t power = std::size_t{1} << (size_class / 4);
+  return (power + (power * (size_class % 4) + 3) / 4) * kAlignment;
+}
+
+Block* Allocator::allocate(std::size_t bytes, MemoryCategory category) {
+  const int size_class = size_class_of(bytes);
+  if (size_class >= kSizeClasses) throw std::bad_alloc();
+  const std::lock_guard lock(mutex_);
+  Block* block = free_[size_class];
+  if (block != nullptr) {
+    free_[size_class] = block->next_free;
+  } else {
+    auto fresh = std::make_unique<Block>();
+    fresh->bytes = class_bytes(size_class);
+    fresh->memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, fresh->bytes));
+    if (fresh->memory == nullptr) throw std::bad_alloc();
+    fresh->size_class = size_class;
+    fresh->allocator = this;
+    use_.reserved_bytes += static_cast<std::int64_t>(fresh->bytes);
+    ++use_.system_allocations;
+    block = fresh.release();
+  }
+#ifdef OBVERSE_CHECK_BOUNDS
+  std::memset(block->memory, 0xFF, block->bytes);
+#endif
+  block->next_free = nullptr;
+  block->category = category;
+  block->requested_bytes = bytes;
+  const auto index = static_cast<std::size_t>(category);
+  use_.current_bytes[index] += static_cast<std::int64_t>(bytes);
+  use_.peak_bytes[index] = std::max(use_.peak_bytes[index], use_.current_bytes[index]);
+  std::int64_t total = 0;
+  for (const std::int64_t current : use_.current_bytes) total += current;
+  use_.peak_total_bytes = std::max(use_.peak_total_bytes, total);
+  return block;
+}
+
+void Allocator::free(Block* block) noexcept {
+  const std::lock_guard lock(mutex_);
+  use_.current_bytes[static_cast<std::size_t>(block->category)] -=
+      static_cast<std::int64_t>(block->requested_bytes);
+  block->next_free = free_[block->size_class];
+  free_[block->size_class] = block;
+}
+
+Allocator::~Allocator() {
+  for (Block* block : free_) {
+    while (block != nullptr) {
+      const std::unique_ptr<Block> owned(block);
+      block = block->next_free;
+      std::free(owned->memory);
+    }
+  }
+}
+
+MemoryUse Allocator::use() const {
+  const std::lock_guard lock(mutex_);
+  return use_;
+}
+
+std::string describe(const MemoryUse& use) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1);
+  for (int i = 0; i < kMemoryCategoryCount; ++i) {
+    text << std::setw(12) << name_of(static_cast<MemoryCategory>(i)) << std::setw(10)
+         << static_cast<double>(use.peak_bytes[i]) / 1048576.0 << " MiB\n";
+  }
+  text << std::setw(12) << "peak" << std::setw(10)
+       << static_cast<double>(use.peak_total_bytes) / 1048576.0 << " MiB (reserved "
+       << static_cast<double>(use.reserved_bytes) / 1048576.0 << " MiB in "
+       << use.system_allocations << " allocations)\n";
+  return text.str();
+}
+
+}  // namespace obverse::engine

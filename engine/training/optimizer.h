@@ -1,0 +1,36 @@
+// AdamW over a model's parameters, with clipping by the global norm.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/model/transformer.h"
+#include "engine/ops/adamw.h"
+
+namespace obverse::engine {
+
+struct OptimizerOptions {
+  double beta_1 = 0.9, beta_2 = 0.95, epsilon = 1e-8;
+  double weight_decay = 0.1;  // of matrices and embeddings
+  double clip_norm = 1.0;     // 0: no clipping
+};
+
+class Optimizer {
+ public:
+  // REQUIRES: the model outlives the optimizer.
+  Optimizer(const Transformer& model, const OptimizerOptions& options);
+
+  // The gradients' norm before clipping; then one update, unless the norm is not finite. `step`
+  // counts from 1.
+  double update(double learning_rate, std::int64_t step);
+  void zero_gradients();
+
+ private:
+  const Transformer& model_;
+  OptimizerOptions options_;
+  Tensor first_moments_, second_moments_;  // [parameter_count]
+  std::vector<AdamWParameter> parameters_;
+  std::vector<Tensor> gradients_;  // one: all of them
+};
+
+}  // namespace obverse::engine

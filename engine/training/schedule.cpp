@@ -1,0 +1,22 @@
+#include "engine/training/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace obverse::engine {
+
+double Schedule::rate(std::int64_t step) const {
+  if (step <= warm_up_steps) {
+    return peak * static_cast<double>(step) / static_cast<double>(warm_up_steps);
+  }
+  if (kind == ScheduleKind::constant) return peak;
+  const auto falling = static_cast<double>(std::max<std::int64_t>(1, steps - warm_up_steps));
+  const double progress = std::min(1.0, static_cast<double>(step - warm_up_steps) / falling);
+  const double remaining = kind == ScheduleKind::linear
+                               ? 1.0 - progress
+                               : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  return peak * (final_share + (1.0 - final_share) * remaining);
+}
+
+}  // namespace obverse::engine

@@ -1,0 +1,27 @@
+// The learning rate as a pure function of the step.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+namespace obverse::engine {
+
+enum class ScheduleKind { constant, linear, cosine };
+NLOHMANN_JSON_SERIALIZE_ENUM(ScheduleKind, {{ScheduleKind::constant, "constant"},
+                                            {ScheduleKind::linear, "linear"},
+                                            {ScheduleKind::cosine, "cosine"}})
+
+// Rises linearly from peak / warm_up_steps over the warm-up, then stays, or falls along a line or
+// half a cosine to final_share * peak at the last step.
+struct Schedule {
+  ScheduleKind kind = ScheduleKind::constant;
+  double peak = 1e-3;
+  std::int64_t warm_up_steps = 0;
+  std::int64_t steps = 1;
+  double final_share = 0.0;
+
+  // REQUIRES: 1 <= step <= steps.
+  double rate(std::int64_t step) const;
+};
+
+}  // namespace obverse::engine

@@ -1,0 +1,94 @@
+#include "engine/training/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops/cross_entropy.h"
+
+namespace obverse::engine {
+
+void to_json(nlohmann::json& json, const TrainingOptions& options) {
+  json = {{"batch", options.batch},
+          {"accumulation", options.accumulation},
+          {"schedule", options.schedule.kind},
+          {"learning_rate", options.schedule.peak},
+          {"warm_up_steps", options.schedule.warm_up_steps},
+          {"final_share", options.schedule.final_share},
+          {"beta_1", options.optimizer.beta_1},
+          {"beta_2", options.optimizer.beta_2},
+          {"epsilon", options.optimizer.epsilon},
+          {"weight_decay", options.optimizer.weight_decay},
+          {"clip_norm", options.optimizer.clip_norm}};
+}
+
+Trainer::Trainer(const Transformer& model, const Objective& objective,
+                 const std::vector<Document>& documents, const TrainingOptions& options,
+                 std::uint64_t seed)
+    : model_(model),
+      objective_(objective),
+      documents_(documents),
+      options_(options),
+      seed_(seed),
+      sampler_(static_cast<std::int64_t>(documents.size()), seed),
+      optimizer_(model, options.optimizer),
+      tape_(model.device(), Tape::Mode::training) {
+  require(
+      options.batch > 0 && options.accumulation > 0 && options.batch % options.accumulation == 0,
+      "[trainer] expected a batch above 0 that accumulation divides, got ", options.batch, " and ",
+      options.accumulation);
+  require(objective.mask() == model.config().mask,
+          "[trainer] expected a model with the mask that objective ", objective.name(), " needs");
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    require(!documents[i].tokens.empty(),
+            "[trainer] expected documents of at least one token, got ", "an empty document ", i);
+    longest = std::max(longest, documents[i].tokens.size());
+  }
+  examples_.resize(static_cast<std::size_t>(options.batch));
+  // Any place of the batch may draw the longest document at any step.
+  for (Example& example : examples_) {
+    example.inputs.reserve(longest);
+    example.targets.reserve(longest);
+  }
+}
+
+StepReport Trainer::step() {
+  ++step_;
+  const std::int64_t first_draw = (step_ - 1) * options_.batch;
+  for (std::int64_t i = 0; i < options_.batch; ++i) {
+    const std::int64_t draw = first_draw + i;
+    const auto item = static_cast<std::size_t>(sampler_.item(draw));
+    objective_.make_example(documents_[item],
+                            kernels::RandomSequence({seed_, kernels::Purpose::objective,
+                                                     static_cast<std::uint64_t>(draw)}),
+                            examples_[static_cast<std::size_t>(i)]);
+  }
+  // The mean is over the whole step's targets, so that cutting it into micro-batches changes
+  // nothing but rounding.
+  const double normalizer = total_weight(examples_);
+  StepReport report;
+  report.learning_rate = options_.schedule.rate(step_);
+  optimizer_.zero_gradients();
+  tape_.set_random(seed_, static_cast<std::uint64_t>(step_));
+  const auto micro_batch = static_cast<std::size_t>(options_.batch / options_.accumulation);
+  for (std::size_t first = 0; first < examples_.size(); first += micro_batch) {
+    const Batch batch = make_batch(model_.device(), examples_, first, micro_batch, model_.dtype());
+    const Variable logits = model_.logits(tape_, {batch.ids, batch.lengths, batch.prefixes});
+    const Variable loss = cross_entropy(tape_, logits, batch.targets, batch.weights, normalizer);
+    report.loss += loss.data().item();
+    report.tokens += batch.tokens;
+    tape_.backward(loss);
+  }
+  if (std::isfinite(report.loss)) {
+    report.gradient_norm = optimizer_.update(report.learning_rate, step_);
+  }
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+    throw DivergedError("training diverged at step " + std::to_string(step_) + ": loss " +
+                        std::to_string(report.loss) + ", gradient norm " +
+                        std::to_string(report.gradient_norm) +
+                        "; a lower learning rate or a longer warm-up may help");
+  }
+  return report;
+}
+
+}  // namespace obverse::engine

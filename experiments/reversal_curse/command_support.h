@@ -1,0 +1,22 @@
+// What the subcommands share.
+#pragma once
+
+#include <cxxopts.hpp>
+#include <filesystem>
+#include <optional>
+
+namespace obverse::reversal {
+
+// The parsed options, or nothing after --help was printed. Throws UsageError for what the options
+// do not allow.
+std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int argc, char** argv);
+
+// From now on a write beyond the file-size limit (ulimit -f) fails with an error instead of ending
+// the program.
+void tell_full_files_as_errors();
+
+// Writes summary.json and report.html of a folder's results and prints the table and the report's
+// path.
+void write_report(const std::filesystem::path& folder);
+
+}  // namespace obverse::reversal

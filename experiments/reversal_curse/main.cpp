@@ -1,0 +1,55 @@
+// obverse-reversal: the study of the reversal curse. Subcommands are in *_command.cpp.
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "experiments/reversal_curse/commands.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "obverse-reversal COMMAND [OPTIONS]\n\n"
+    "Trains small transformers from scratch and measures whether a fact learned as \"A is B\" is "
+    "known\n"
+    "as \"B is A\".\n\n"
+    "  run      trains and asks a grid of models, and writes results.jsonl, summary.json, "
+    "report.html\n"
+    "  report   makes the table and the report anew from a folder of results\n"
+    "  list     objectives and presets\n\n"
+    "  obverse-reversal run --preset quick --output runs/quick\n"
+    "  obverse-reversal run --objective causal,masked_uniform --name-tokens 1,2 --seeds 5 --output "
+    "runs/mine\n"
+    "  obverse-reversal run --preset paper --data reversal_curse_data --output runs/paper\n"
+    "  obverse-reversal report --output runs/quick\n\n"
+    "obverse-reversal COMMAND --help tells more.\n";
+
+int dispatch(int argc, char** argv) {
+  using namespace obverse::reversal;
+  if (argc < 2) throw UsageError("expected a command: run, report or list; see --help");
+  const std::string command = argv[1];
+  if (command == "--help" || command == "-h" || command == "help") {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  std::string command_line = "obverse-reversal";
+  for (int i = 1; i < argc; ++i) command_line += std::string(" ") + argv[i];
+  if (command == "run") return run_command(argc - 1, argv + 1, command_line);
+  if (command == "report") return report_command(argc - 1, argv + 1);
+  if (command == "list") return list_command(argc - 1, argv + 1);
+  throw UsageError("expected a command: run, report or list, got '" + command + "'; see --help");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const obverse::reversal::UsageError& error) {
+    std::fprintf(stderr, "obverse-reversal: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "obverse-reversal: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,29 @@
+// What a synthetic world of pairs is made from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace obverse::reversal {
+
+struct PairsOptions {
+  int pairs = 300;      // facts that training states
+  int name_tokens = 1;  // tokens a name
+  int templates = 3;    // training frames a direction; one more is held out for questions
+  // Parts of `pairs` stated both ways, forward only and backward only; they sum to 1.
+  double share_both = 0.5, share_forward = 0.25, share_reverse = 0.25;
+  int unseen_pairs = 20;  // further facts never stated, whose names training merely mentions
+  int name_pool = 0;      // name tokens a position: kUniqueNamePool, kSharedNamePool or a number
+  std::uint64_t seed = 0;
+};
+
+// The subsets of facts, in the order of their fact numbers.
+enum Subset { kStatedBoth, kStatedForward, kStatedBackward, kUnseen, kSubsetCount };
+
+// How many facts each subset has; shares are rounded by the largest remainder. Throws
+// std::invalid_argument where an option is out of range (templates and the name pool are checked by
+// pairs_frames.h and pairs_names.h), or where a subset has exactly one fact, which leaves no wrong
+// answer to ask against.
+std::array<int, kSubsetCount> facts_by_subset(const PairsOptions& options);
+
+}  // namespace obverse::reversal

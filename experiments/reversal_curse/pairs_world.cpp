@@ -1,0 +1,179 @@
+#include "experiments/reversal_curse/pairs_world.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "experiments/reversal_curse/pairs_draws.h"
+#include "experiments/reversal_curse/pairs_frames.h"
+#include "experiments/reversal_curse/pairs_names.h"
+#include "experiments/reversal_curse/pairs_options.h"
+#include "experiments/reversal_curse/world_building.h"
+
+namespace obverse::reversal {
+
+namespace {
+
+constexpr int kForward = 0, kBackward = 1;
+constexpr int kFirstRelation = engine::kSpecialTokenCount;  // forward's, then backward's
+constexpr int kFirstFiller = kFirstRelation + 2;
+
+class Builder {
+ public:
+  explicit Builder(const PairsOptions& options)
+      : options_(options),
+        frames_(draw_frames(options.templates, options.seed)),
+        counts_(facts_by_subset(options)) {}
+
+  World build() {
+    world_.name = "pairs";
+    world_.name_tokens = options_.name_tokens;
+    world_.directions = {"forward", "backward"};
+    add_vocabulary_and_names();
+    int fact = 0;
+    for (int subset = 0; subset < kSubsetCount; ++subset) {
+      const int end = fact + counts_[static_cast<std::size_t>(subset)];
+      if (fact < end) add_subset(static_cast<Subset>(subset), fact, end);
+      fact = end;
+    }
+    world_.longest = longest_text(world_);
+    return std::move(world_);
+  }
+
+ private:
+  using Tokens = std::vector<std::int32_t>;
+
+  void add_vocabulary_and_names() {
+    world_.vocabulary = special_tokens();
+    world_.vocabulary.insert(world_.vocabulary.end(), {"mentors", "follows"});
+    world_.vocabulary.insert(world_.vocabulary.end(), filler_words().begin(), filler_words().end());
+    const int first_name = static_cast<int>(world_.vocabulary.size());
+    const int entities = 2 * (options_.pairs + options_.unseen_pairs);
+    const int pool = pool_size(entities, options_.name_tokens, options_.name_pool);
+    for (int position = 0; position < options_.name_tokens; ++position) {
+      for (int token = 0; token < pool; ++token) {
+        world_.vocabulary.push_back("name" + std::to_string(position) + "_" +
+                                    std::to_string(token));
+      }
+    }
+    names_ = draw_names(entities, options_.name_tokens, pool, options_.seed);
+    for (Tokens& name : names_) {
+      for (std::size_t position = 0; position < name.size(); ++position) {
+        name[position] += first_name + static_cast<int>(position) * pool;
+      }
+    }
+  }
+
+  // The entity that a direction's sentence names first (side 0) or second (side 1).
+  const Tokens& name(int fact, int direction, int side) const {
+    return names_[static_cast<std::size_t>(2 * fact + (direction ^ side))];
+  }
+
+  static std::int32_t filler(const Frame& frame, int slot) {
+    return kFirstFiller + filler_of(slot, frame[static_cast<std::size_t>(slot)]);
+  }
+
+  static void append(engine::Document& document, const Tokens& name) {
+    document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
+                                 static_cast<std::int32_t>(name.size())});
+    document.tokens.insert(document.tokens.end(), name.begin(), name.end());
+  }
+
+  engine::Document statement(int fact, int direction, const Frame& frame) const {
+    engine::Document document;
+    document.tokens = {engine::kBeginOfText, filler(frame, 0)};
+    append(document, name(fact, direction, 0));
+    for (const std::int32_t token :
+         {filler(frame, 1), kFirstRelation + direction, filler(frame, 2)}) {
+      document.tokens.push_back(token);
+    }
+    append(document, name(fact, direction, 1));
+    document.tokens.push_back(engine::kEndOfText);
+    return document;
+  }
+
+  void add_statements(int fact, int direction) {
+    for (const Frame& frame : frames_[static_cast<std::size_t>(direction)].trained) {
+      world_.documents.push_back(statement(fact, direction, frame));
+    }
+  }
+
+  // Once behind a word of the slot before a sentence's first name and once behind one of the slot
+  // before its second, so that a mentioned name is met in both roles. No more than that: nothing
+  // foretells such a name, and every further mention is noise in the gradient of the facts.
+  void add_mentions(const Tokens& mentioned, kernels::RandomSequence& draws) {
+    for (const int slot : {0, 2}) {
+      const int word = static_cast<int>(draws.integer(kWordsPerSlot));
+      engine::Document document;
+      document.tokens = {engine::kBeginOfText, kFirstFiller + filler_of(slot, word)};
+      append(document, mentioned);
+      document.tokens.push_back(engine::kEndOfText);
+      world_.documents.push_back(std::move(document));
+    }
+  }
+
+  // Questions of facts [begin, end) in one direction's held-out frame; `side` is the one asked for.
+  void add_questions(Asked asked, int direction, int side, int begin, int end, int candidates) {
+    const std::uint64_t occasion = 2 * static_cast<std::uint64_t>(candidates) + (side == 0);
+    kernels::RandomSequence draws(draw_key(options_.seed, PairsDraw::wrong_answers, occasion));
+    const std::vector<int> wrong = draw_derangement(end - begin, draws);
+    for (int fact = begin; fact < end; ++fact) {
+      const engine::Document whole =
+          statement(fact, direction, frames_[static_cast<std::size_t>(direction)].held_out);
+      const engine::EntitySpan& span = whole.entities[static_cast<std::size_t>(side)];
+      Question question;
+      question.asked = asked;
+      question.direction = direction;
+      question.fact = fact;
+      question.before.assign(whole.tokens.begin(), whole.tokens.begin() + span.begin);
+      question.after.assign(whole.tokens.begin() + span.begin + span.length, whole.tokens.end());
+      question.candidates = candidates;
+      question.right = fact - begin;
+      question.wrong = wrong[static_cast<std::size_t>(fact - begin)];
+      world_.questions.push_back(std::move(question));
+    }
+  }
+
+  void add_subset(Subset subset, int begin, int end) {
+    kernels::RandomSequence mentions(draw_key(options_.seed, PairsDraw::mentions));
+    for (int fact = begin; fact < end; ++fact) {
+      if (subset == kStatedBoth || subset == kStatedForward) add_statements(fact, kForward);
+      if (subset == kStatedBoth || subset == kStatedBackward) add_statements(fact, kBackward);
+      if (subset == kUnseen) {
+        add_mentions(name(fact, kForward, 0), mentions);
+        add_mentions(name(fact, kForward, 1), mentions);
+      }
+    }
+    // What a sentence of each direction ends with: B of the forward one, A of the backward one.
+    std::array<int, 2> seconds{};
+    for (int direction = 0; direction < 2; ++direction) {
+      seconds[static_cast<std::size_t>(direction)] = static_cast<int>(world_.candidate_sets.size());
+      CandidateSet& set = world_.candidate_sets.emplace_back();
+      for (int fact = begin; fact < end; ++fact) set.answers.push_back(name(fact, direction, 1));
+    }
+    if (subset == kStatedBoth || subset == kUnseen) {
+      const Asked asked = subset == kStatedBoth ? Asked::both : Asked::unseen;
+      add_questions(asked, kForward, 1, begin, end, seconds[kForward]);
+      add_questions(asked, kBackward, 1, begin, end, seconds[kBackward]);
+      return;
+    }
+    const int stated = subset == kStatedForward ? kForward : kBackward;
+    const int other = 1 - stated;
+    add_questions(Asked::trained, stated, 1, begin, end, seconds[static_cast<std::size_t>(stated)]);
+    add_questions(Asked::reverse, other, 1, begin, end, seconds[static_cast<std::size_t>(other)]);
+    // The stated frame's first name is the other frame's second.
+    add_questions(Asked::infill, stated, 0, begin, end, seconds[static_cast<std::size_t>(other)]);
+  }
+
+  const PairsOptions& options_;
+  const std::array<DirectionFrames, 2> frames_;
+  const std::array<int, kSubsetCount> counts_;
+  std::vector<Tokens> names_;  // fact f: A at 2f, B at 2f + 1
+  World world_;
+};
+
+}  // namespace
+
+World make_pairs_world(const PairsOptions& options) { return Builder(options).build(); }
+
+}  // namespace obverse::reversal

@@ -1,0 +1,213 @@
+#include "experiments/reversal_curse/published_world.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/reversal_curse/published_subset.h"
+#include "experiments/reversal_curse/word_tokenizer.h"
+#include "experiments/reversal_curse/world_building.h"
+#include "kernels/core/check.h"
+
+namespace obverse::reversal {
+
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+constexpr int kNameToDescription = 0, kDescriptionToName = 1;
+
+std::string joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// A question before its candidates are known.
+struct Asking {
+  Question question;
+  Tokens answer;
+};
+
+class Builder {
+ public:
+  explicit Builder(const PublishedOptions& options)
+      : draws_({options.seed, kernels::Purpose::world, 0}) {
+    namespace fs = std::filesystem;
+    kernels::require(fs::exists(options.folder), options.folder.string(),
+                     ": expected the folder of the published data, found nothing");
+    kernels::require(fs::is_directory(options.folder), options.folder.string(),
+                     ": expected a folder, found a file");
+    for (std::size_t i = 0; i < kPublishedSubsets.size(); ++i) {
+      subsets_[i] = read_published_subset(options.folder, i);
+    }
+  }
+
+  World build() {
+    world_.name = "published";
+    world_.both_choose = true;  // descriptions are long
+    world_.directions = {"name_to_description", "description_to_name"};
+    for (const PublishedSubset& subset : subsets_) {
+      for (const PublishedRow& row : subset.training) tokenizer_.add(row.words);
+    }
+    world_.vocabulary = tokenizer_.vocabulary();
+    for (std::size_t i = 0; i < subsets_.size(); ++i) add_documents(i);
+    world_.name_tokens = fixed_name_length();
+    for (std::size_t i = 0; i < subsets_.size(); ++i) {
+      const bool both = subsets_[i].reverse.empty();
+      add_questions(both ? Asked::both : Asked::trained, i, subsets_[i].test, &Builder::ask_frame);
+      if (both) continue;
+      add_questions(Asked::reverse, i, subsets_[i].reverse, &Builder::ask_frame);
+      add_questions(Asked::infill, i, subsets_[i].test, &Builder::ask_infill);
+    }
+    world_.longest = longest_text(world_);
+    return std::move(world_);
+  }
+
+  const PublishedCounts& counts() const { return counts_; }
+
+ private:
+  void add_documents(std::size_t subset) {
+    for (const PublishedRow& row : subsets_[subset].training) {
+      const auto [fact, is_new] =
+          facts_.try_emplace(row.name, std::pair{static_cast<int>(facts_.size()), subset});
+      kernels::require(fact->second.second == subset, row.place, ": expected the name \"",
+                       joined(row.name), "\" in one training file, found it in that of ",
+                       kPublishedSubsets[fact->second.second], " too");
+      counts_.facts[subset] += is_new;
+      engine::Document document;
+      document.tokens = whole(row);
+      for (const WordSpan& span : {row.name_span, row.description_span}) {
+        // One further on: begin-of-text comes first.
+        if (span.length > 0) document.entities.push_back({span.begin + 1, span.length});
+      }
+      counts_.documents_without_description += row.description_span.length == 0;
+      std::sort(document.entities.begin(), document.entities.end(),
+                [](const auto& a, const auto& b) { return a.begin < b.begin; });
+      world_.documents.push_back(std::move(document));
+    }
+  }
+
+  int fixed_name_length() const {
+    const std::size_t length = facts_.begin()->first.size();
+    const bool fixed = std::all_of(facts_.begin(), facts_.end(), [length](const auto& fact) {
+      return fact.first.size() == length;
+    });
+    return fixed ? static_cast<int>(length) : 0;
+  }
+
+  Tokens whole(const PublishedRow& row) const {
+    Tokens tokens = tokenizer_.encode(row.words);
+    tokens.insert(tokens.begin(), engine::kBeginOfText);
+    tokens.push_back(engine::kEndOfText);
+    return tokens;
+  }
+
+  // The row's text up to its name, with the end that most training sentences have.
+  Tokens whole_to_name(const PublishedRow& row) const {
+    PublishedRow cut = row;
+    cut.words.resize(static_cast<std::size_t>(row.name_span.begin + row.name_span.length));
+    const Words period = {"."};
+    if (tokenizer_.encode(period)[0] != engine::kUnknown) cut.words.push_back(".");
+    return whole(cut);
+  }
+
+  static Asking ask_span(const Tokens& text, const WordSpan& span) {
+    const auto begin = text.begin() + 1 + span.begin;
+    Asking asking;
+    asking.question.before.assign(text.begin(), begin);
+    asking.answer.assign(begin, begin + span.length);
+    asking.question.after.assign(begin + span.length, text.end());
+    return asking;
+  }
+
+  // Its completion where the name is given, else the name.
+  Asking ask_frame(const PublishedRow& row) const {
+    if (!row.name_in_prompt) return ask_span(whole_to_name(row), row.name_span);
+    const int length = static_cast<int>(row.words.size()) - row.completion;
+    return ask_span(whole(row), {row.completion, length});
+  }
+
+  // The part of the prompt that the frame gives otherwise: the name, or the description.
+  Asking ask_infill(const PublishedRow& row) const {
+    if (row.name_in_prompt) return ask_span(whole(row), row.name_span);
+    return ask_span(whole_to_name(row), row.description_span);
+  }
+
+  void add_questions(Asked asked, std::size_t subset, const std::vector<PublishedRow>& rows,
+                     Asking (Builder::*ask)(const PublishedRow&) const) {
+    std::map<std::pair<int, int>, std::vector<Asking>> groups;  // by direction and template
+    for (const PublishedRow& row : rows) {
+      const auto fact = facts_.find(row.name);
+      kernels::require(fact != facts_.end() && fact->second.second == subset, row.place,
+                       ": expected a name that the training file of ", kPublishedSubsets[subset],
+                       " states, found \"", joined(row.name), "\"");
+      if (asked != Asked::infill) count_prompt(row);
+      Asking asking = (this->*ask)(row);
+      const bool answerable =
+          !asking.answer.empty() && std::find(asking.answer.begin(), asking.answer.end(),
+                                              engine::kUnknown) == asking.answer.end();
+      if (!answerable) {
+        counts_.unanswerable_rows += asked != Asked::infill;
+        continue;
+      }
+      asking.question.asked = asked;
+      asking.question.fact = fact->second.first;
+      asking.question.direction = row.name_in_prompt ? kNameToDescription : kDescriptionToName;
+      groups[{asking.question.direction, row.frame}].push_back(std::move(asking));
+    }
+    std::size_t added = 0;
+    for (auto& [key, group] : groups) added += add_group(std::move(group));
+    kernels::require(added > 0 || asked == Asked::infill, rows.front().place,
+                     ": expected two facts or more with different answers to one template, found "
+                     "none in this file");
+  }
+
+  // Questions that share a candidate set: none where a single answer leaves no wrong one.
+  std::size_t add_group(std::vector<Asking> group) {
+    CandidateSet set;
+    for (const Asking& asking : group) set.answers.push_back(asking.answer);
+    std::sort(set.answers.begin(), set.answers.end());
+    set.answers.erase(std::unique(set.answers.begin(), set.answers.end()), set.answers.end());
+    if (set.answers.size() < 2) return 0;
+    const std::vector<int> wrong = draw_derangement(static_cast<int>(set.answers.size()), draws_);
+    for (Asking& asking : group) {
+      const auto right = std::lower_bound(set.answers.begin(), set.answers.end(), asking.answer);
+      asking.question.candidates = static_cast<int>(world_.candidate_sets.size());
+      asking.question.right = static_cast<int>(right - set.answers.begin());
+      asking.question.wrong = wrong[static_cast<std::size_t>(asking.question.right)];
+      world_.questions.push_back(std::move(asking.question));
+    }
+    world_.candidate_sets.push_back(std::move(set));
+    return group.size();
+  }
+
+  void count_prompt(const PublishedRow& row) {
+    const Tokens tokens =
+        tokenizer_.encode({row.words.begin(), row.words.begin() + row.completion});
+    counts_.test_prompt_tokens += row.completion;
+    counts_.unknown_test_prompt_tokens +=
+        std::count(tokens.begin(), tokens.end(), engine::kUnknown);
+    ++counts_.test_rows;
+  }
+
+  kernels::RandomSequence draws_;
+  std::array<PublishedSubset, 3> subsets_;
+  WordTokenizer tokenizer_;
+  std::map<Words, std::pair<int, std::size_t>> facts_;  // name to fact number and subset
+  PublishedCounts counts_;
+  World world_;
+};
+
+}  // namespace
+
+World make_published_world(const PublishedOptions& options, PublishedCounts* counts) {
+  Builder builder(options);
+  World world = builder.build();
+  if (counts) *counts = builder.counts();
+  return world;
+}
+
+}  // namespace obverse::reversal

@@ -1,0 +1,165 @@
+#include "experiments/reversal_curse/report/format.h"
+
+#include <cctype>
+#include <cmath>
+#include <cstdio>
+
+namespace obverse::reversal::report {
+namespace {
+
+std::string printed(const char* format, double value) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof(buffer), format, value);
+  return buffer;
+}
+
+}  // namespace
+
+std::optional<double> number_at(const nlohmann::json& metrics, const std::string& key) {
+  const auto found = metrics.find(key);
+  if (found == metrics.end() || !found->is_number()) return std::nullopt;
+  const double value = found->get<double>();
+  if (!std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+std::optional<Interval> interval_at(const nlohmann::json& metrics, const std::string& key) {
+  const auto found = metrics.find(key);
+  if (found == metrics.end() || !found->is_array() || found->size() != 2) return std::nullopt;
+  if (!(*found)[0].is_number() || !(*found)[1].is_number()) return std::nullopt;
+  const Interval interval{(*found)[0].get<double>(), (*found)[1].get<double>()};
+  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return std::nullopt;
+  return interval;
+}
+
+std::string percent_number(double share) {
+  if (!std::isfinite(share)) return kMissing;
+  const double value = 100.0 * share;
+  const bool near_an_end = (value > 0.05 && value < 0.95) || (value > 99.05 && value < 99.95);
+  const std::string text = printed(near_an_end ? "%.1f" : "%.0f", value);
+  return text == "-0" ? "0" : text;
+}
+
+std::string percent(double share) { return percent_number(share) + " %"; }
+
+std::string percent_with_interval(double share, const std::optional<Interval>& interval) {
+  if (!interval) return percent(share);
+  return percent(share) + " [" + percent_number(interval->low) + ", " +
+         percent_number(interval->high) + "]";
+}
+
+std::string nats(double value) {
+  if (!std::isfinite(value)) return kMissing;
+  const std::string text = printed("%+.2f", value);
+  return text == "-0.00" || text == "+0.00" ? "0.00" : text;
+}
+
+std::string p_value(const std::optional<double>& p) {
+  if (!p) return kMissing;
+  if (*p < 0.001) return "< 0.001";
+  return printed(*p < 0.0995 ? "%.3f" : "%.2f", *p);
+}
+
+std::string grouped(double count) {
+  if (!std::isfinite(count)) return kMissing;
+  std::string digits = printed("%.0f", count);
+  const std::size_t first = digits[0] == '-' ? 1 : 0;
+  for (std::size_t place = digits.size(); place > first + 3; place -= 3) {
+    digits.insert(place - 3, ",");
+  }
+  return digits;
+}
+
+std::string duration(double seconds) {
+  if (!std::isfinite(seconds)) return kMissing;
+  if (seconds < 120) return printed(seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
+  if (seconds < 7200) return printed("%.0f min", seconds / 60);
+  return printed("%.1f h", seconds / 3600);
+}
+
+std::string compact(double value) {
+  return std::isfinite(value) ? printed("%.6g", value) : kMissing;
+}
+
+std::string setting(const nlohmann::json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
+  if (value.is_number()) return compact(value.get<double>());
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return kMissing;
+  return value.dump();
+}
+
+std::string words(std::string_view identifier) {
+  std::string text(identifier);
+  for (char& letter : text) {
+    if (letter == '_') letter = ' ';
+  }
+  return text;
+}
+
+std::string listed(const std::vector<std::string>& items, std::size_t most) {
+  const bool shortened = items.size() > most + 1;  // "and 1 more" would be no shorter than the item
+  const std::size_t shown = shortened ? most : items.size();
+  bool commas = false;
+  for (const std::string& item : items) commas = commas || item.find(", ") != std::string::npos;
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) text += !shortened && i + 1 == shown ? " and " : commas ? "; " : ", ";
+    text += items[i];
+  }
+  if (shortened) text += " and " + std::to_string(items.size() - shown) + " more";
+  return text;
+}
+
+std::string escape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char letter : text) {
+    switch (letter) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += letter;
+    }
+  }
+  return out;
+}
+
+std::string typeset(std::string_view text) {
+  const std::string safe = escape(text);
+  std::string out;
+  bool in_brackets = false;
+  for (std::size_t i = 0; i < safe.size(); ++i) {
+    if (safe[i] == '[') in_brackets = true;
+    if (safe[i] == ']') in_brackets = false;
+    const char before = i > 0 ? safe[i - 1] : ' ', after = i + 1 < safe.size() ? safe[i + 1] : ' ';
+    const bool digit_follows = std::isdigit(static_cast<unsigned char>(after)) != 0;
+    const bool opens = before == ' ' || before == '[';
+    if (safe[i] == '-' && digit_follows && opens) {
+      out += "\u2212";
+    } else if (safe[i] == ' ' && after == '%') {
+      out += "\u202f";
+    } else if (safe[i] == ' ' &&
+               (in_brackets || before == '=' || after == '=' || (before == '%' && after == '['))) {
+      out += "\u00a0";
+    } else {
+      out += safe[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace obverse::reversal::report

@@ -1,0 +1,48 @@
+// Numbers and text as the report shows them. Nothing here ever prints "nan" or "inf": what is not
+// defined is a dash.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/reversal_curse/statistics.h"
+
+namespace obverse::reversal::report {
+
+inline constexpr const char* kMissing = "–";
+
+// A finite number under `key`; nothing where it is absent, null (JSON's NaN) or not finite.
+std::optional<double> number_at(const nlohmann::json& metrics, const std::string& key);
+// The two finite ends under `key`.
+std::optional<Interval> interval_at(const nlohmann::json& metrics, const std::string& key);
+
+// 0.987 -> "99"; one decimal within a percent of either end, so that 99.6 % does not read as "all".
+std::string percent_number(double share);
+std::string percent(double share);  // "99 %"
+// "99 % [98, 100]", or the percentage alone without an interval.
+std::string percent_with_interval(double share, const std::optional<Interval>& interval);
+std::string nats(double value);  // "+1.25", "-0.03"
+std::string p_value(const std::optional<double>& p);
+// 1234567 -> "1,234,567".
+std::string grouped(double count);
+std::string duration(double seconds);  // "45 s", "12 min", "3.2 h"
+// Up to six significant digits, no trailing zeros.
+std::string compact(double value);
+// A setting's value: strings bare, numbers compact, booleans "on" and "off".
+std::string setting(const nlohmann::json& value);
+// "name_to_description" -> "name to description".
+std::string words(std::string_view identifier);
+// "a", "a and b", "a, b and c"; beyond `most`, "a, b and 3 more". Semicolons where items
+// hold commas.
+std::string listed(const std::vector<std::string>& items, std::size_t most);
+
+// Text for HTML content and quoted attributes.
+std::string escape(std::string_view text);
+// escape(), then a true minus sign before digits, a thin no-break space before the per-cent sign,
+// and no line break around "=" or within "[98, 100]".
+std::string typeset(std::string_view text);
+
+}  // namespace obverse::reversal::report

@@ -1,0 +1,13 @@
+// The summary as text for a terminal or a log, at most 100 columns wide.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace obverse::reversal {
+
+// One row an arm, then a legend and the headline. `terminal` adds bold and box rules; without it
+// the text is plain. REQUIRES: `summary` is summarize()'s.
+std::string render_table(const nlohmann::json& summary, bool terminal);
+
+}  // namespace obverse::reversal

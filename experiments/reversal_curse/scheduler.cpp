@@ -1,0 +1,88 @@
+#include "experiments/reversal_curse/scheduler.h"
+
+#include <omp.h>
+
+#include <exception>
+#include <iomanip>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "experiments/reversal_curse/progress.h"
+
+namespace obverse::reversal {
+namespace {
+
+std::string name_of(const RunSettings& run) {
+  std::ostringstream name;
+  name << run.objective;
+  if (run.data.empty()) {
+    name << ", k = " << run.pairs.name_tokens << ", " << run.pairs.pairs << " pairs";
+  } else {
+    name << ", published data";
+  }
+  name << ", layers " << run.architecture.layers << ", width " << run.architecture.width
+       << ", seed " << run.seed;
+  return name.str();
+}
+
+std::string line_of(const RunSettings& settings, const RunResult& result) {
+  std::ostringstream line;
+  const CurvePoint& last = result.curve.back();
+  line << name_of(settings) << ": trained " << std::fixed << std::setprecision(3)
+       << last.trained_accuracy << ", reverse " << last.reverse_accuracy << ", loss " << last.loss
+       << ", " << std::setprecision(0) << static_cast<double>(result.tokens) / result.seconds
+       << " tokens/s";
+  return line.str();
+}
+
+}  // namespace
+
+SchedulerResult run_missing(const std::vector<RunSettings>& runs, int jobs, RunStore& store,
+                            std::atomic<bool>& stop, std::FILE* progress_out) {
+  std::vector<const RunSettings*> missing;
+  std::int64_t steps = 0;
+  for (const RunSettings& run : runs) {
+    if (store.contains(to_json(run))) continue;
+    missing.push_back(&run);
+    steps += run.training.schedule.steps;
+  }
+  Progress progress(progress_out, static_cast<int>(missing.size()),
+                    static_cast<int>(runs.size() - missing.size()), steps);
+  SchedulerResult result;
+  std::mutex mutex;  // of the store, the result and the failure
+  std::exception_ptr failure;
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    omp_set_num_threads(1);  // of teams started by this thread
+    for (std::size_t i; !stop && (i = next++) < missing.size();) {
+      const RunSettings& settings = *missing[i];
+      try {
+        const std::optional<RunResult> done =
+            run(settings, stop, [&](std::int64_t tokens) { progress.step(tokens); });
+        if (!done) return;
+        const std::lock_guard lock(mutex);
+        store.append(to_json(settings), *done);
+        ++result.finished;
+        progress.finish_run(line_of(settings, *done));
+      } catch (const engine::DivergedError& error) {
+        const std::lock_guard lock(mutex);
+        ++result.failed;
+        progress.finish_run(name_of(settings) + ": " + error.what());
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        stop = true;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < jobs; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  if (failure) std::rethrow_exception(failure);
+  // A stop that comes when all is done stopped nothing.
+  result.stopped = stop && result.finished + result.failed < static_cast<int>(missing.size());
+  return result;
+}
+
+}  // namespace obverse::reversal

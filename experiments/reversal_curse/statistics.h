@@ -1,0 +1,52 @@
+// The study's statistics. Every function is pure and states its source; NaN stands for "not defined
+// for this input".
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace obverse::reversal {
+
+struct Interval {
+  double low = 0.0, high = 0.0;
+};
+
+// Wilson's score interval for `successes` of `count` (Wilson 1927), 95 % unless `z` says otherwise.
+// `count` may be a fraction: an effective sample size. count 0 gives [0, 1].
+Interval wilson(double successes, double count, double z = 1.959963984540054);
+
+// One measured unit: a question's outcome with the fact and the seed that it belongs to.
+struct Observation {
+  int seed = 0;
+  int fact = 0;  // facts of different seeds are different facts
+  double value = 0.0;
+};
+
+// A proportion's 95 % interval that respects clustering: Wilson's on an effective count N / deff,
+// where deff is the larger of the design effects (Kish 1965) of clustering by fact within seed and
+// by seed, at least 1. Where every value is the same, no variance tells the design effect, and the
+// effective count is the number of clusters of facts. REQUIRES: values are 0 or 1.
+Interval clustered_wilson(const std::vector<Observation>& observations);
+
+// Percentile bootstrap interval (95 %) of the mean, resampling seeds, then facts within each drawn
+// seed (Davison and Hinkley 1997, section 3.8). With one seed, facts alone are resampled.
+// Deterministic for a `random_seed`. NaN below two facts, and where a value is NaN.
+Interval clustered_bootstrap(const std::vector<Observation>& observations,
+                             std::uint64_t random_seed, int resamples = 2000);
+
+// Two-sided p-value of Student's paired t-test that the mean of `differences` is 0. NaN below two
+// differences or where one is NaN; where all are equal, 1 if they are 0 and 0 otherwise.
+double paired_t_test(const std::vector<double>& differences);
+
+// Two-sided p-value of the two-sample Kolmogorov-Smirnov test by the asymptotic distribution with
+// Stephens' 1970 correction of the effective size. NaN where a sample is empty or holds NaN.
+// (scipy's method="asymp" leaves the correction out; with it, p-values at 20 units a sample are
+// within 0.02 of the exact ones.)
+double kolmogorov_smirnov_test(std::vector<double> a, std::vector<double> b);
+
+double mean(const std::vector<double>& values);
+// Sample standard deviation (n - 1); NaN below two values.
+double standard_deviation(const std::vector<double>& values);
+double median(std::vector<double> values);
+
+}  // namespace obverse::reversal

@@ -1,0 +1,343 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/attention/attention.h"
+#include "kernels/core/check.h"
+#include "kernels/core/math.h"
+#include "kernels/core/parallel.h"
+#include "kernels/core/scratch.h"
+#include "kernels/core/small_matmul.h"
+
+namespace obverse::kernels::cpu {
+namespace {
+
+// Query rows whose scores exist at a time: 64 rows against 1024 keys are 256 KiB, inside a
+// second-level cache.
+constexpr std::int64_t kTile = 64;
+
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// What both directions know of one sequence. Under every mask the keys that a query sees are the
+// first so many.
+struct Visibility {
+  AttentionMask mask;
+  std::int64_t length, prefix;
+
+  std::int64_t keys(std::int64_t query) const {
+    if (query >= length) return 0;
+    if (mask == AttentionMask::bidirectional) return length;
+    const std::int64_t causal = query + 1;
+    return std::min(length, mask == AttentionMask::prefix ? std::max(causal, prefix) : causal);
+  }
+  // The most that any query of [begin, end) sees.
+  std::int64_t keys(std::int64_t begin, std::int64_t end) const {
+    return begin >= length ? 0 : keys(std::min(end, length) - 1);
+  }
+};
+
+template <typename Arguments>
+Visibility visibility_of(const Arguments& x, std::int64_t batch) {
+  return {x.shape.mask, x.lengths.empty() ? x.shape.sequence : std::int64_t{x.lengths[batch]},
+          x.prefixes.empty() ? 0 : std::int64_t{x.prefixes[batch]}};
+}
+
+// Rows of one head, copied with their width padded by zeros to whole vectors.
+template <typename T>
+void copy_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* to,
+               std::int64_t padded_width) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::memcpy(to + i * padded_width, from + i * stride, sizeof(T) * width);
+    std::fill(to + i * padded_width + width, to + (i + 1) * padded_width, T(0));
+  }
+}
+
+template <typename T>
+void copy_transposed(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width,
+                     T* to, std::int64_t padded_rows) {
+  for (std::int64_t p = 0; p < width; ++p) {
+    for (std::int64_t i = 0; i < rows; ++i) to[p * padded_rows + i] = from[i * stride + p];
+    std::fill(to + p * padded_rows + rows, to + (p + 1) * padded_rows, T(0));
+  }
+}
+
+template <typename T>
+void scale_and_bias(T* scores, std::int64_t visible, T scale, T slope, std::int64_t query) {
+#pragma omp simd
+  for (std::int64_t j = 0; j < visible; ++j) scores[j] *= scale;
+  if (slope != T(0)) {
+    for (std::int64_t j = 0; j < visible; ++j) {
+      scores[j] -= slope * static_cast<T>(query > j ? query - j : j - query);
+    }
+  }
+}
+
+// One (sequence, key/value head) at a time; `lanes` elements make a vector.
+template <typename T, int lanes>
+struct Attention {
+  static std::int64_t padded(std::int64_t count) { return round_up(count, lanes); }
+
+  static void forward(const AttentionForward<T>& x, std::int64_t batch, std::int64_t key_head) {
+    const AttentionShape& shape = x.shape;
+    const std::int64_t sequence = shape.sequence, size = shape.head_size;
+    const std::int64_t keys = padded(sequence), width = padded(size);
+    const std::int64_t group = shape.heads / shape.key_value_heads;
+    const Visibility visibility = visibility_of(x, batch);
+
+    Scratch<T> scratch(size * keys + sequence * width + kTile * (keys + width));
+    T* key_transposed = scratch.take(size * keys);
+    T* value = scratch.take(sequence * width);
+    T* scores = scratch.take(kTile * keys);
+    T* sums = scratch.take(kTile * width);
+    copy_transposed(x.key.elements.data() + batch * sequence * x.key.stride + key_head * size,
+                    x.key.stride, sequence, size, key_transposed, keys);
+    copy_rows(x.value.elements.data() + batch * sequence * x.value.stride + key_head * size,
+              x.value.stride, sequence, size, value, width);
+
+    for (std::int64_t head = key_head * group; head < (key_head + 1) * group; ++head) {
+      const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
+      for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
+        const std::int64_t rows = std::min(kTile, sequence - begin);
+        const std::int64_t seen = visibility.keys(begin, begin + rows);
+        std::fill(scores, scores + rows * keys, T(0));
+        std::fill(sums, sums + rows * width, T(0));
+        const T* query =
+            x.query.elements.data() + (batch * sequence + begin) * x.query.stride + head * size;
+        small_matmul<T, lanes>(rows, padded(seen), size, {query, x.query.stride, 1}, key_transposed,
+                               keys, scores, keys);
+        T inverse[kTile];
+        for (std::int64_t i = 0; i < rows; ++i) {
+          inverse[i] =
+              softmax_row(x, visibility, batch, head, begin + i, slope, scores + i * keys, seen);
+        }
+        small_matmul<T, lanes>(rows, width, seen, {scores, keys, 1}, value, width, sums, width);
+        for (std::int64_t i = 0; i < rows; ++i) {
+          T* out = x.out.data() + ((batch * sequence + begin + i) * shape.heads + head) * size;
+          for (std::int64_t p = 0; p < size; ++p) out[p] = sums[i * width + p] * inverse[i];
+        }
+      }
+    }
+  }
+
+  // Turns a row of scores into exponentials, zero where masked; returns 1 / their sum.
+  static T softmax_row(const AttentionForward<T>& x, const Visibility& visibility,
+                       std::int64_t batch, std::int64_t head, std::int64_t query, T slope,
+                       T* scores, std::int64_t seen) {
+    const std::int64_t visible = visibility.keys(query);
+    T& log_sum_exp = x.log_sum_exp[(batch * x.shape.heads + head) * x.shape.sequence + query];
+    if (visible == 0) {
+      std::fill(scores, scores + seen, T(0));
+      log_sum_exp = T(0);
+      return T(0);
+    }
+    scale_and_bias(scores, visible, static_cast<T>(x.shape.scale), slope, query);
+    T largest = scores[0];
+#pragma omp simd reduction(max : largest)
+    for (std::int64_t j = 0; j < visible; ++j) largest = scores[j] > largest ? scores[j] : largest;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t j = 0; j < visible; ++j) {
+      scores[j] = kernels::exp(scores[j] - largest);
+      sum += scores[j];
+    }
+    std::fill(scores + visible, scores + seen, T(0));
+    log_sum_exp = largest + std::log(sum);
+    return T(1) / sum;
+  }
+
+  static void backward(const AttentionBackward<T>& x, std::int64_t batch, std::int64_t key_head) {
+    const AttentionShape& shape = x.shape;
+    const std::int64_t sequence = shape.sequence, size = shape.head_size;
+    const std::int64_t keys = padded(sequence), width = padded(size);
+    const std::int64_t group = shape.heads / shape.key_value_heads;
+    const Visibility visibility = visibility_of(x, batch);
+    const T* key_rows = x.key.elements.data() + batch * sequence * x.key.stride + key_head * size;
+    const T* value_rows =
+        x.value.elements.data() + batch * sequence * x.value.stride + key_head * size;
+
+    Scratch<T> scratch(2 * size * keys + 3 * sequence * width + kTile * (2 * keys + 3 * width));
+    T* key_transposed = scratch.take(size * keys);
+    T* value_transposed = scratch.take(size * keys);
+    T* key = scratch.take(sequence * width);
+    T* key_gradient = scratch.take(sequence * width);
+    T* value_gradient = scratch.take(sequence * width);
+    T* weights = scratch.take(kTile * keys);
+    T* score_gradient = scratch.take(kTile * keys);
+    T* query = scratch.take(kTile * width);
+    T* query_gradient = scratch.take(kTile * width);
+    T* output_gradient = scratch.take(kTile * width);
+    copy_transposed(key_rows, x.key.stride, sequence, size, key_transposed, keys);
+    copy_transposed(value_rows, x.value.stride, sequence, size, value_transposed, keys);
+    copy_rows(key_rows, x.key.stride, sequence, size, key, width);
+    std::fill(key_gradient, key_gradient + sequence * width, T(0));
+    std::fill(value_gradient, value_gradient + sequence * width, T(0));
+
+    for (std::int64_t head = key_head * group; head < (key_head + 1) * group; ++head) {
+      const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
+      for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
+        const std::int64_t rows = std::min(kTile, sequence - begin);
+        const std::int64_t seen = visibility.keys(begin, begin + rows);
+        const std::int64_t first = batch * sequence + begin;  // token
+        copy_rows(x.query.elements.data() + first * x.query.stride + head * size, x.query.stride,
+                  rows, size, query, width);
+        copy_rows(x.output_gradient.data() + (first * shape.heads + head) * size,
+                  shape.heads * size, rows, size, output_gradient, width);
+        std::fill(weights, weights + rows * keys, T(0));
+        std::fill(score_gradient, score_gradient + rows * keys, T(0));
+        std::fill(query_gradient, query_gradient + rows * width, T(0));
+        small_matmul<T, lanes>(rows, padded(seen), size, {query, width, 1}, key_transposed, keys,
+                               weights, keys);
+        small_matmul<T, lanes>(rows, padded(seen), size, {output_gradient, width, 1},
+                               value_transposed, keys, score_gradient, keys);
+        for (std::int64_t i = 0; i < rows; ++i) {
+          score_gradient_row(x, visibility, batch, head, begin + i, slope, seen,
+                             output_gradient + i * width, weights + i * keys,
+                             score_gradient + i * keys);
+        }
+        small_matmul<T, lanes>(rows, width, seen, {score_gradient, keys, 1}, key, width,
+                               query_gradient, width);
+        small_matmul<T, lanes>(seen, width, rows, {score_gradient, 1, keys}, query, width,
+                               key_gradient, width);
+        small_matmul<T, lanes>(seen, width, rows, {weights, 1, keys}, output_gradient, width,
+                               value_gradient, width);
+        for (std::int64_t i = 0; i < rows; ++i) {
+          std::memcpy(x.query_gradient.elements.data() + (first + i) * x.query_gradient.stride +
+                          head * size,
+                      query_gradient + i * width, sizeof(T) * size);
+        }
+      }
+    }
+    for (std::int64_t j = 0; j < sequence; ++j) {
+      const std::int64_t token = batch * sequence + j;
+      std::memcpy(x.key_gradient.elements.data() + token * x.key_gradient.stride + key_head * size,
+                  key_gradient + j * width, sizeof(T) * size);
+      std::memcpy(
+          x.value_gradient.elements.data() + token * x.value_gradient.stride + key_head * size,
+          value_gradient + j * width, sizeof(T) * size);
+    }
+  }
+
+  // In: `weights` holds query . key, `score_gradient` holds output_gradient . value. Out: the
+  // softmax weights, and the gradient of the scores with the scale folded in; both zero where
+  // masked.
+  static void score_gradient_row(const AttentionBackward<T>& x, const Visibility& visibility,
+                                 std::int64_t batch, std::int64_t head, std::int64_t query, T slope,
+                                 std::int64_t seen, const T* output_gradient, T* weights,
+                                 T* score_gradient) {
+    const AttentionShape& shape = x.shape;
+    const std::int64_t visible = visibility.keys(query);
+    const std::int64_t token = batch * shape.sequence + query;
+    const T* out = x.out.data() + (token * shape.heads + head) * shape.head_size;
+    T delta = 0;  // sum over the row of weight * its gradient, which equals out . output_gradient
+#pragma omp simd reduction(+ : delta)
+    for (std::int64_t p = 0; p < shape.head_size; ++p) delta += out[p] * output_gradient[p];
+    const T scale = static_cast<T>(shape.scale);
+    const T log_sum_exp = x.log_sum_exp[(batch * shape.heads + head) * shape.sequence + query];
+    scale_and_bias(weights, visible, scale, slope, query);
+#pragma omp simd
+    for (std::int64_t j = 0; j < visible; ++j) {
+      weights[j] = kernels::exp(weights[j] - log_sum_exp);
+      score_gradient[j] = weights[j] * (score_gradient[j] - delta) * scale;
+    }
+    std::fill(weights + visible, weights + seen, T(0));
+    std::fill(score_gradient + visible, score_gradient + seen, T(0));
+  }
+};
+
+template <typename Arguments>
+void check(const Arguments& x, const char* name) {
+  const AttentionShape& s = x.shape;
+  require(s.batch > 0 && s.sequence > 0 && s.heads > 0 && s.key_value_heads > 0 && s.head_size > 0,
+          "[", name, "] expected sizes above 0, got batch ", s.batch, ", sequence ", s.sequence,
+          ", heads ", s.heads, ", key_value_heads ", s.key_value_heads, ", head_size ",
+          s.head_size);
+  require(s.heads % s.key_value_heads == 0, "[", name,
+          "] expected key_value_heads to divide heads, got ", s.key_value_heads, " and ", s.heads);
+  const std::int64_t tokens = s.batch * s.sequence;
+  const auto expect = [&](const char* what, std::int64_t found, std::int64_t expected) {
+    require(found == expected, "[", name, "] expected ", what, " of ", expected, " elements, got ",
+            found);
+  };
+  const auto expect_heads = [&](const char* what, const auto& view, std::int64_t heads) {
+    require(view.stride >= heads * s.head_size, "[", name, "] expected a stride of at least ",
+            heads * s.head_size, " for ", what, ", got ", view.stride);
+    const std::int64_t least = (tokens - 1) * view.stride + heads * s.head_size;
+    require(view.elements.size() >= least, "[", name, "] expected ", what, " of at least ", least,
+            " elements, got ", view.elements.size());
+  };
+  expect_heads("query", x.query, s.heads);
+  expect_heads("key", x.key, s.key_value_heads);
+  expect_heads("value", x.value, s.key_value_heads);
+  expect("out", x.out.size(), tokens * s.heads * s.head_size);
+  expect("log_sum_exp", x.log_sum_exp.size(), tokens * s.heads);
+  if (!x.slopes.empty()) expect("slopes", x.slopes.size(), s.heads);
+  if (!x.lengths.empty() || s.mask == AttentionMask::prefix) {
+    if (!x.lengths.empty()) expect("lengths", x.lengths.size(), s.batch);
+    if (s.mask == AttentionMask::prefix) expect("prefixes", x.prefixes.size(), s.batch);
+    for (std::int64_t b = 0; b < s.batch; ++b) {
+      const Visibility v = visibility_of(x, b);
+      require(v.length >= 0 && v.length <= s.sequence && v.prefix >= 0, "[", name,
+              "] expected lengths in [0, ", s.sequence, "] and prefixes of at least 0, got ",
+              v.length, " and ", v.prefix, " for sequence ", b);
+    }
+  }
+  if constexpr (requires { x.query_gradient; }) {
+    expect("output_gradient", x.output_gradient.size(), tokens * s.heads * s.head_size);
+    expect_heads("query_gradient", x.query_gradient, s.heads);
+    expect_heads("key_gradient", x.key_gradient, s.key_value_heads);
+    expect_heads("value_gradient", x.value_gradient, s.key_value_heads);
+  }
+}
+
+// Calls work(batch, key head) for every pair, over the threads.
+template <typename Work>
+void for_each_head(const AttentionShape& shape, const Work& work) {
+  // About 20 us of work for a thread at least: 4 * sequence^2 * head_size operations a head at 50
+  // per nanosecond.
+  const std::int64_t group = shape.heads / shape.key_value_heads;
+  const std::int64_t operations = 4 * group * shape.sequence * shape.sequence * shape.head_size;
+  parallel_for(shape.batch * shape.key_value_heads, 1000000 / (operations + 1) + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   work(i / shape.key_value_heads, i % shape.key_value_heads);
+                 }
+               });
+}
+
+// Short sequences and small heads fill half a widest vector at best; half-width vectors waste less.
+bool wants_narrow_vectors(const AttentionShape& shape, int lanes) {
+  return shape.sequence <= lanes / 2 || shape.head_size <= lanes / 2;
+}
+
+}  // namespace
+
+template <typename T>
+void attention_forward(const AttentionForward<T>& x) {
+  check(x, "attention_forward");
+  constexpr int kLanes = 64 / sizeof(T);
+  const bool narrow = wants_narrow_vectors(x.shape, kLanes);
+  for_each_head(x.shape, [&](std::int64_t batch, std::int64_t key_head) {
+    narrow ? Attention<T, kLanes / 2>::forward(x, batch, key_head)
+           : Attention<T, kLanes>::forward(x, batch, key_head);
+  });
+}
+
+template <typename T>
+void attention_backward(const AttentionBackward<T>& x) {
+  check(x, "attention_backward");
+  constexpr int kLanes = 64 / sizeof(T);
+  const bool narrow = wants_narrow_vectors(x.shape, kLanes);
+  for_each_head(x.shape, [&](std::int64_t batch, std::int64_t key_head) {
+    narrow ? Attention<T, kLanes / 2>::backward(x, batch, key_head)
+           : Attention<T, kLanes>::backward(x, batch, key_head);
+  });
+}
+
+template void attention_forward(const AttentionForward<float>&);
+template void attention_forward(const AttentionForward<double>&);
+template void attention_backward(const AttentionBackward<float>&);
+template void attention_backward(const AttentionBackward<double>&);
+
+}  // namespace obverse::kernels::cpu

@@ -1,0 +1,26 @@
+// Dropout: Srivastava et al. 2014. An element is kept with probability 1 - rate and then divided by
+// it. The mask is never stored: backward is the same call on the gradient, with the same key.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/random.h"
+#include "kernels/core/span.h"
+
+namespace obverse::kernels {
+
+template <typename T>
+struct Dropout {
+  double rate = 0.0;       // REQUIRES: 0 <= rate < 1
+  RandomKey key;           // element i is dropped where uniform(key, i) < rate
+  Span<const T> input;     // [count]
+  Span<const T> residual;  // [count] or empty; added after dropping
+  Span<T> out;             // [count]; may be input or residual itself
+};
+
+namespace cpu {
+template <typename T>
+void dropout(const Dropout<T>& arguments);
+}  // namespace cpu
+
+}  // namespace obverse::kernels

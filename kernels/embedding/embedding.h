@@ -1,0 +1,39 @@
+// Token embedding plus, where a table is given, a learned position embedding: out[t] =
+// tokens[id[t]] + positions[t mod sequence]. Backward is deterministic whatever the thread count: a
+// column of the tables belongs to one thread, which adds the tokens in order.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/span.h"
+
+namespace obverse::kernels {
+
+template <typename T>
+struct EmbeddingForward {
+  std::int64_t batch = 0, sequence = 0, width = 0;
+  std::int64_t vocabulary = 0;
+  Span<const std::int32_t> ids;  // [batch, sequence]; REQUIRES: 0 <= id < vocabulary, checked
+  Span<const T> token_table;     // [vocabulary, width]
+  Span<const T> position_table;  // [context, width] with context >= sequence, or empty
+  Span<T> out;                   // [batch, sequence, width]
+};
+
+template <typename T>
+struct EmbeddingBackward {
+  std::int64_t batch = 0, sequence = 0, width = 0;
+  std::int64_t vocabulary = 0;
+  Span<const std::int32_t> ids;     // [batch, sequence]
+  Span<const T> output_gradient;    // [batch, sequence, width]
+  Span<T> token_table_gradient;     // [vocabulary, width], added to
+  Span<T> position_table_gradient;  // [context, width], added to, or empty
+};
+
+namespace cpu {
+template <typename T>
+void embedding_forward(const EmbeddingForward<T>& arguments);
+template <typename T>
+void embedding_backward(const EmbeddingBackward<T>& arguments);
+}  // namespace cpu
+
+}  // namespace obverse::kernels

@@ -1,0 +1,92 @@
+#include <cstdint>
+
+#include "kernels/core/check.h"
+#include "kernels/core/partition.h"
+#include "kernels/embedding/embedding.h"
+
+namespace obverse::kernels::cpu {
+namespace {
+
+// The part of the two contracts that is the same. `position_elements` is 0 where there is no
+// position table.
+template <typename Arguments>
+void check_arguments(const Arguments& arguments, std::int64_t table_elements,
+                     std::int64_t position_elements, std::int64_t token_elements) {
+  const std::int64_t tokens = arguments.batch * arguments.sequence, width = arguments.width;
+  require(arguments.batch >= 0 && arguments.sequence >= 0 && width > 0,
+          "[embedding] expected batch >= 0, sequence >= 0 and width > 0, got ", arguments.batch,
+          ", ", arguments.sequence, " and ", width);
+  require_size("embedding", "ids", tokens, arguments.ids.size());
+  require_size("embedding", "token table", arguments.vocabulary * width, table_elements);
+  require_size("embedding", "output", tokens * width, token_elements);
+  require(position_elements == 0 ||
+              (position_elements % width == 0 && position_elements >= arguments.sequence * width),
+          "[embedding] expected position table of at least ", arguments.sequence, " rows of ",
+          width, ", got ", position_elements, " elements");
+  for (std::int64_t token = 0; token < tokens; ++token) {
+    const std::int64_t id = arguments.ids[token];
+    require(id >= 0 && id < arguments.vocabulary,
+            "[embedding] expected ids of at least 0 and below ", arguments.vocabulary, ", got ", id,
+            " at token ", token);
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void embedding_forward(const EmbeddingForward<T>& arguments) {
+  check_arguments(arguments, arguments.token_table.size(), arguments.position_table.size(),
+                  arguments.out.size());
+  const std::int64_t width = arguments.width;
+  const bool positions = !arguments.position_table.empty();
+  parallel_rows(arguments.ids.size(), width, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t position = begin % arguments.sequence;
+    for (std::int64_t token = begin; token < end; ++token) {
+      const T* source = arguments.token_table.subspan(arguments.ids[token] * width, width).data();
+      T* out = arguments.out.subspan(token * width, width).data();
+      if (positions) {
+        const T* offset = arguments.position_table.subspan(position * width, width).data();
+#pragma omp simd
+        for (std::int64_t i = 0; i < width; ++i) out[i] = source[i] + offset[i];
+        if (++position == arguments.sequence) position = 0;
+      } else {
+#pragma omp simd
+        for (std::int64_t i = 0; i < width; ++i) out[i] = source[i];
+      }
+    }
+  });
+}
+
+template <typename T>
+void embedding_backward(const EmbeddingBackward<T>& arguments) {
+  check_arguments(arguments, arguments.token_table_gradient.size(),
+                  arguments.position_table_gradient.size(), arguments.output_gradient.size());
+  const std::int64_t tokens = arguments.ids.size(), width = arguments.width;
+  const bool positions = !arguments.position_table_gradient.empty();
+  // Threads own columns, not table rows: a batch full of one common token would leave all work to
+  // that row's owner.
+  parallel_columns(tokens, width, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t count = end - begin;
+    std::int64_t position = 0;
+    for (std::int64_t token = 0; token < tokens; ++token) {
+      const T* gradient = arguments.output_gradient.subspan(token * width + begin, count).data();
+      const std::int64_t row = arguments.ids[token] * width + begin;
+      T* token_row = arguments.token_table_gradient.subspan(row, count).data();
+#pragma omp simd
+      for (std::int64_t i = 0; i < count; ++i) token_row[i] += gradient[i];
+      if (!positions) continue;
+      T* position_row =
+          arguments.position_table_gradient.subspan(position * width + begin, count).data();
+#pragma omp simd
+      for (std::int64_t i = 0; i < count; ++i) position_row[i] += gradient[i];
+      if (++position == arguments.sequence) position = 0;
+    }
+  });
+}
+
+template void embedding_forward(const EmbeddingForward<float>&);
+template void embedding_forward(const EmbeddingForward<double>&);
+template void embedding_backward(const EmbeddingBackward<float>&);
+template void embedding_backward(const EmbeddingBackward<double>&);
+
+}  // namespace obverse::kernels::cpu

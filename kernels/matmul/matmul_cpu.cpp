@@ -1,0 +1,150 @@
+#include <cblas.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+#include "kernels/matmul/matmul.h"
+
+namespace obverse::kernels::cpu {
+namespace {
+
+// OpenBLAS built on its own threads does not see our teams and would start a second one inside
+// each: one thread each then. The OpenMP build looks at omp_in_parallel() and needs nothing (its
+// setter would change this thread's team size).
+void keep_openblas_to_the_calling_thread() {
+  static const bool done = [] {
+    constexpr int kOpenMp = 2;
+    if (openblas_get_parallel() != kOpenMp) openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
+}
+
+void gemm(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, int m, int n, int k,
+          const float* a, int a_stride, const float* b, int b_stride, float beta, float* c,
+          int c_stride) {
+  cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, m, n, k, 1.0f, a, a_stride, b, b_stride,
+              beta, c, c_stride);
+}
+
+void gemm(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, int m, int n, int k,
+          const double* a, int a_stride, const double* b, int b_stride, double beta, double* c,
+          int c_stride) {
+  cblas_dgemm(CblasRowMajor, transpose_a, transpose_b, m, n, k, 1.0, a, a_stride, b, b_stride, beta,
+              c, c_stride);
+}
+
+// A rectangle of the output: the part of one thread.
+struct Block {
+  std::int64_t row, rows, column, columns;
+};
+
+// out = bias + residual: what the product is then added to.
+template <typename T>
+void prefill(const Matmul<T>& x, const Block& block) {
+  for (std::int64_t i = block.row; i < block.row + block.rows; ++i) {
+    T* out = x.out.data() + i * x.n + block.column;
+    const T* bias = x.bias.empty() ? nullptr : x.bias.data() + block.column;
+    const T* residual = x.residual.empty() ? nullptr : x.residual.data() + i * x.n + block.column;
+    if (bias != nullptr && residual != nullptr) {
+      for (std::int64_t j = 0; j < block.columns; ++j) out[j] = bias[j] + residual[j];
+    } else if (bias != nullptr) {
+      std::memcpy(out, bias, sizeof(T) * block.columns);
+    } else if (residual != out) {
+      std::memcpy(out, residual, sizeof(T) * block.columns);
+    }
+  }
+}
+
+template <ActivationKind kind, typename T>
+void activate_rows(const Matmul<T>& x, const Block& block, T* product) {
+  for (std::int64_t i = block.row; i < block.row + block.rows; ++i) {
+    T* pre = product + i * x.n + block.column;
+    T* out = x.out.data() + i * x.n + block.column;
+    if (!x.bias.empty()) {
+      const T* bias = x.bias.data() + block.column;
+      for (std::int64_t j = 0; j < block.columns; ++j) pre[j] += bias[j];
+    }
+    if (x.residual.empty()) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < block.columns; ++j) out[j] = activate<kind>(pre[j]);
+    } else {
+      const T* residual = x.residual.data() + i * x.n + block.column;
+#pragma omp simd
+      for (std::int64_t j = 0; j < block.columns; ++j) {
+        out[j] = activate<kind>(pre[j]) + residual[j];
+      }
+    }
+  }
+}
+
+template <typename T>
+void multiply(const Matmul<T>& x, const Block& block) {
+  const bool activated = x.activation != ActivationKind::none;
+  T* product = activated && !x.pre_activation.empty() ? x.pre_activation.data() : x.out.data();
+  const bool prefilled = !activated && (!x.bias.empty() || !x.residual.empty());
+  if (prefilled) prefill(x, block);
+  const T* a = x.a.data() + (x.transpose_a ? block.row : block.row * x.k);
+  const T* b = x.b.data() + (x.transpose_b ? block.column * x.k : block.column);
+  gemm(x.transpose_a ? CblasTrans : CblasNoTrans, x.transpose_b ? CblasTrans : CblasNoTrans,
+       static_cast<int>(block.rows), static_cast<int>(block.columns), static_cast<int>(x.k), a,
+       static_cast<int>(x.transpose_a ? x.m : x.k), b, static_cast<int>(x.transpose_b ? x.k : x.n),
+       T(prefilled || x.accumulate ? 1 : 0), product + block.row * x.n + block.column,
+       static_cast<int>(x.n));
+  if (x.activation == ActivationKind::gelu) {
+    activate_rows<ActivationKind::gelu>(x, block, product);
+  } else if (x.activation == ActivationKind::relu2) {
+    activate_rows<ActivationKind::relu2>(x, block, product);
+  }
+}
+
+template <typename T>
+void check(const Matmul<T>& x) {
+  require(x.m >= 0 && x.n >= 0 && x.k >= 0, "[matmul] expected sizes of at least 0, got m = ", x.m,
+          ", n = ", x.n, ", k = ", x.k);
+  constexpr std::int64_t kMost = 2147483647;  // OpenBLAS takes 32-bit sizes
+  require(x.m <= kMost && x.n <= kMost && x.k <= kMost,
+          "[matmul] expected sizes below 2^31, got m = ", x.m, ", n = ", x.n, ", k = ", x.k);
+  const auto expect = [&](const char* what, std::int64_t found, std::int64_t expected) {
+    require(found == expected, "[matmul] expected ", what, " of ", expected, " elements (m = ", x.m,
+            ", n = ", x.n, ", k = ", x.k, "), got ", found);
+  };
+  expect("a", x.a.size(), x.m * x.k);
+  expect("b", x.b.size(), x.k * x.n);
+  expect("out", x.out.size(), x.m * x.n);
+  if (!x.bias.empty()) expect("bias", x.bias.size(), x.n);
+  if (!x.residual.empty()) expect("residual", x.residual.size(), x.m * x.n);
+  if (!x.pre_activation.empty()) expect("pre_activation", x.pre_activation.size(), x.m * x.n);
+  require(!x.accumulate ||
+              (x.bias.empty() && x.residual.empty() && x.activation == ActivationKind::none),
+          "[matmul] expected no bias, residual or activation where the product accumulates");
+  // The product is written to `out` before the residual is read.
+  require(x.activation == ActivationKind::none || x.residual.empty() || !x.pre_activation.empty() ||
+              x.residual.data() != x.out.data(),
+          "[matmul] expected pre_activation where an activated product adds a residual in place");
+}
+
+}  // namespace
+
+template <typename T>
+void matmul(const Matmul<T>& x) {
+  check(x);
+  if (x.m == 0 || x.n == 0) return;
+  keep_openblas_to_the_calling_thread();
+  constexpr double kLeastOperationsAThread =
+      4e6;  // about 40 us: several times what waking a team costs
+  const bool by_rows = x.m >= x.n;
+  const double operations_an_item = 2.0 * static_cast<double>(by_rows ? x.n : x.m) *
+                                    static_cast<double>(std::max<std::int64_t>(1, x.k));
+  const auto grain = static_cast<std::int64_t>(kLeastOperationsAThread / operations_an_item) + 1;
+  parallel_for(by_rows ? x.m : x.n, grain, [&](std::int64_t begin, std::int64_t end) {
+    multiply(x, by_rows ? Block{begin, end - begin, 0, x.n} : Block{0, x.m, begin, end - begin});
+  });
+}
+
+template void matmul(const Matmul<float>&);
+template void matmul(const Matmul<double>&);
+
+}  // namespace obverse::kernels::cpu

@@ -1,0 +1,30 @@
+// Rotary position embedding: Su et al. 2021, arXiv:2104.09864. Element pairs (i, i + head_size / 2)
+// of every head are rotated by position * base^(-2 i / head_size), the pairing of the Llama
+// checkpoints.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/span.h"
+
+namespace obverse::kernels {
+
+// Rotates the first `heads` heads of every token in place. Tokens are `stride` elements apart (a
+// packed projection whose query and key heads come first), and token t of a sequence is at position
+// t. Backward is the inverse rotation.
+template <typename T>
+struct Rotary {
+  std::int64_t batch = 0, sequence = 0;
+  std::int64_t heads = 0, head_size = 0;  // REQUIRES: head_size is even
+  std::int64_t stride = 0;                // REQUIRES: stride >= heads * head_size
+  double base = 10000.0;
+  bool inverse = false;
+  Span<T> values;  // [batch * sequence] tokens by stride
+};
+
+namespace cpu {
+template <typename T>
+void rotary(const Rotary<T>& arguments);
+}  // namespace cpu
+
+}  // namespace obverse::kernels

@@ -1,0 +1,169 @@
+#include "engine/tensor/allocator.h"
+
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "engine/tensor/tensor.h"
+#include "tests/support/catch.h"
+
+namespace obverse::tests {
+namespace {
+
+using engine::Allocator;
+using engine::BlockHandle;
+using engine::Device;
+using engine::DType;
+using engine::MemoryCategory;
+using engine::Tensor;
+
+TEST_CASE("blocks are aligned, large enough and at most a quarter larger", "[allocator]") {
+  Allocator allocator;
+  std::set<std::uintptr_t> places;
+  std::vector<BlockHandle> held;
+  for (std::size_t bytes = 0; bytes < 20000; bytes += bytes < 1000 ? 1 : 37) {
+    held.emplace_back(allocator.allocate(bytes, MemoryCategory::activations));
+    const engine::Block& block = *held.back().get();
+    const std::size_t lines = std::max<std::size_t>(1, (bytes + 63) / 64);
+    INFO(bytes << " bytes in a block of " << block.bytes);
+    const auto place = reinterpret_cast<std::uintptr_t>(block.memory);
+    REQUIRE(place % 64 == 0);
+    REQUIRE(places.insert(place).second);
+    REQUIRE(block.bytes >= bytes);
+    REQUIRE(block.bytes <= lines * 64 + lines * 16);
+  }
+}
+
+TEST_CASE("a freed block serves the next request of its size class", "[allocator]") {
+  Allocator allocator;
+  const auto place_of = [&](std::size_t bytes) {
+    const BlockHandle handle(allocator.allocate(bytes, MemoryCategory::inputs));
+    return handle.get()->memory;
+  };
+  const auto* first = place_of(1000);
+  CHECK(place_of(1000) == first);
+  CHECK(place_of(1024) == first);  // 16 lines hold both
+  CHECK(allocator.use().system_allocations == 1);
+  CHECK(place_of(1025) != first);
+  CHECK(allocator.use().system_allocations == 2);
+  CHECK(allocator.use().reserved_bytes == 1024 + 1280);
+  // Two at a time need two blocks; later pairs need none.
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const BlockHandle a(allocator.allocate(1000, MemoryCategory::inputs));
+    const BlockHandle b(allocator.allocate(1000, MemoryCategory::inputs));
+    CHECK(a.get()->memory != b.get()->memory);
+  }
+  CHECK(allocator.use().system_allocations == 3);
+}
+
+TEST_CASE("figures count what is handed out, by category", "[allocator]") {
+  Allocator allocator;
+  const auto at = [](const auto& bytes, MemoryCategory category) {
+    return bytes[static_cast<std::size_t>(category)];
+  };
+  std::optional<BlockHandle> weights(allocator.allocate(1000, MemoryCategory::weights));
+  {
+    const BlockHandle inputs(allocator.allocate(500, MemoryCategory::inputs));
+    CHECK(at(allocator.use().current_bytes, MemoryCategory::inputs) == 500);
+    CHECK(allocator.use().peak_total_bytes == 1500);
+  }
+  const BlockHandle again(allocator.allocate(400, MemoryCategory::inputs));
+  CHECK(at(allocator.use().current_bytes, MemoryCategory::inputs) == 400);
+  CHECK(at(allocator.use().peak_bytes, MemoryCategory::inputs) == 500);
+  CHECK(at(allocator.use().peak_bytes, MemoryCategory::gradients) == 0);
+  weights.reset();
+  CHECK(at(allocator.use().current_bytes, MemoryCategory::weights) == 0);
+  CHECK(at(allocator.use().peak_bytes, MemoryCategory::weights) == 1000);
+  // A block that another category used counts where it is used now.
+  const BlockHandle optimizer(allocator.allocate(1000, MemoryCategory::optimizer));
+  CHECK(at(allocator.use().current_bytes, MemoryCategory::optimizer) == 1000);
+  CHECK(at(allocator.use().current_bytes, MemoryCategory::weights) == 0);
+  CHECK(allocator.use().peak_total_bytes == 1500);
+}
+
+TEST_CASE("the table names every category and the totals", "[allocator]") {
+  Allocator allocator;
+  const BlockHandle block(allocator.allocate(3 << 20, MemoryCategory::optimizer));
+  const std::string table = describe(allocator.use());
+  for (int i = 0; i < engine::kMemoryCategoryCount; ++i) {
+    CHECK(table.find(name_of(static_cast<MemoryCategory>(i))) != std::string::npos);
+  }
+  CHECK(table.find("optimizer       3.0 MiB") != std::string::npos);
+  CHECK(table.find("peak       3.0 MiB (reserved 3.0 MiB in 1 allocations)") != std::string::npos);
+}
+
+TEST_CASE("more memory than there are addresses is bad_alloc", "[allocator]") {
+  Allocator allocator;
+  CHECK_THROWS_AS(allocator.allocate(std::size_t{1} << 60, MemoryCategory::inputs), std::bad_alloc);
+  CHECK(allocator.use().reserved_bytes == 0);
+}
+
+TEST_CASE("two devices share nothing, copies of one share all", "[allocator]") {
+  const auto one = Device::cpu(), other = Device::cpu();
+  const auto copy = one;
+  const auto tensor = Tensor::zeros(one, {100}, DType::f32);
+  CHECK(copy.allocator().use().system_allocations == 1);
+  CHECK(other.allocator().use().system_allocations == 0);
+}
+
+TEST_CASE("a tensor outlives its device handle", "[allocator]") {
+  Tensor tensor;
+  {
+    const auto device = Device::cpu();
+    tensor = Tensor::from<float>(device, {3}, {1, 2, 3});
+  }
+  CHECK(tensor.to_vector<float>() == std::vector<float>{1, 2, 3});
+  const auto second = Tensor::zeros(tensor.device(), {3}, DType::f32);
+  CHECK(tensor.device().allocator().use().system_allocations == 2);
+}
+
+// The address sanitizer sees it where the allocator goes before the block that must return to it.
+TEST_CASE("assignment frees the last block of a device, then the device", "[allocator]") {
+  Tensor tensor = Tensor::zeros(Device::cpu(), {3}, DType::f32);
+  tensor = Tensor::from<float>(Device::cpu(), {1}, {5});
+  CHECK(tensor.to_vector<float>() == std::vector<float>{5});
+  const Tensor copy = tensor;
+  tensor = Tensor();
+  CHECK_FALSE(tensor.defined());
+  tensor = copy;
+  CHECK(tensor.item() == 5.0);
+  const Tensor& itself = tensor;
+  tensor = itself;
+  CHECK(tensor.item() == 5.0);
+}
+
+TEST_CASE("threads may allocate, share and free at the same time", "[allocator]") {
+  const auto device = Device::cpu();
+  const auto shared = Tensor::from<std::int32_t>(device, {1}, {42});
+  constexpr int kThreads = 4, kRounds = 2000;
+  std::vector<int> errors(kThreads, 0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      const auto mine = static_cast<std::size_t>(t);
+      for (int round = 0; round < kRounds; ++round) {
+        const Tensor copy = shared;
+        const auto tensor = Tensor::empty(device, {1 + round % 50}, DType::i32);
+        for (auto& value : tensor.span<std::int32_t>()) value = t * kRounds + round;
+        std::this_thread::yield();
+        for (const auto value : tensor.span<std::int32_t>()) {
+          errors[mine] += value != t * kRounds + round ? 1 : 0;
+        }
+        errors[mine] += copy.span<std::int32_t>()[0] != 42 ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(errors == std::vector<int>(kThreads, 0));
+  const auto use = device.allocator().use();
+  CHECK(shared.unique());
+  CHECK(use.current_bytes[static_cast<std::size_t>(MemoryCategory::activations)] == 4);
+  // 1 to 50 elements fall into 4 classes, each used by at most one block a thread.
+  CHECK(use.system_allocations <= 1 + 4 * kThreads);
+}
+
+}  // namespace
+}  // namespace obverse::tests

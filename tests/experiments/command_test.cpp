@@ -1,0 +1,352 @@
+// obverse-reversal as its user meets it: the built program, run in a folder of its own.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace obverse::reversal {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::read_file;
+using tests::TemporaryFolder;
+using tests::write_file;
+
+// One small run; what a test adds comes behind it.
+const std::string kTiny =
+    "run --pairs 20 --unseen-pairs 4 --steps 5 --seeds 1 --objective causal --name-tokens 1 "
+    "--layers 1 --width 16 --heads 2 --batch 8 ";
+// Twelve, of a moment each.
+const std::string kGrid =
+    "run --pairs 20 --unseen-pairs 4 --steps 150 --seeds 6 --objective causal,prefix "
+    "--name-tokens 1 --layers 1 --width 16 --heads 2 --batch 8 --jobs 1 --output out ";
+constexpr std::size_t kGridRuns = 12;
+
+std::string program() {
+  const fs::path path = fs::read_symlink("/proc/self/exe").parent_path() / "obverse-reversal";
+  if (!fs::exists(path)) throw std::runtime_error("build obverse-reversal first: " + path.string());
+  return path.string();
+}
+
+struct Ended {
+  int status;
+  std::string out, err;
+};
+
+std::size_t lines_in(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+class Workplace {
+ public:
+  fs::path at(const std::string& name) const { return folder_.path() / name; }
+
+  // Runs the program with `arguments`, words between blanks, after the shell command `before`.
+  Ended run(const std::string& arguments, const std::string& before = ":") const {
+    const std::string command = "cd '" + folder_.path().string() + "' && " + before + " && exec '" +
+                                program() + "' " + arguments + " < /dev/null > stdout 2> stderr";
+    const int status = std::system(command.c_str());
+    const int exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return {exit, read_file(at("stdout")), read_file(at("stderr"))};
+  }
+
+  // Runs it and sends `signal` as soon as one run is in results.jsonl; the exit status, or -1 where
+  // a signal ended it.
+  int interrupt(const std::string& arguments, int signal) const {
+    const std::string path = program();
+    std::istringstream text(arguments);
+    std::vector<std::string> words{path};
+    for (std::string word; text >> word;) words.push_back(word);
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    const std::string folder = folder_.path().string();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const bool ready = ::chdir(folder.c_str()) == 0 && ::freopen("stdout", "w", stdout) &&
+                         ::freopen("stderr", "w", stderr);
+      if (ready) ::execv(pointers[0], pointers.data());
+      ::_exit(127);
+    }
+    int status = 0;
+    bool sent = false;
+    while (::waitpid(child, &status, WNOHANG) == 0) {
+      if (!sent && lines_in(read_file(at("out/results.jsonl"))) > 0) {
+        ::kill(child, signal);
+        sent = true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    REQUIRE(sent);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  // How many runs results.jsonl holds; none of them twice, none of them torn.
+  std::size_t finished_runs() const {
+    std::istringstream text(read_file(at("out/results.jsonl")));
+    std::set<std::string> settings;
+    std::size_t lines = 0;
+    for (std::string line; std::getline(text, line); ++lines) {
+      settings.insert(nlohmann::json::parse(line).at("settings").dump());
+    }
+    CHECK(settings.size() == lines);
+    return lines;
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+// One line on stderr that begins and goes on like this, the exit status, and no output folder.
+void check_refused(const std::string& arguments, int status, const std::string& words) {
+  INFO(arguments);
+  const Workplace work;
+  const Ended ended = work.run(arguments + " --output out");
+  CHECK(ended.status == status);
+  CHECK(lines_in(ended.err) == 1);
+  CHECK(ended.err.rfind("obverse-reversal: ", 0) == 0);
+  CHECK(ended.err.find(words) != std::string::npos);
+  CHECK(ended.out.empty());
+  CHECK_FALSE(fs::exists(work.at("out")));
+}
+
+TEST_CASE("a small grid leaves results, summary and report", "[command]") {
+  const Workplace work;
+  const Ended ended = work.run(kTiny + "--output out");
+  CHECK(ended.status == 0);
+  CHECK(work.finished_runs() == 1);
+  CHECK(nlohmann::json::parse(read_file(work.at("out/summary.json"))).at("runs") == 1);
+  CHECK(read_file(work.at("out/report.html")).find("</html>") != std::string::npos);
+  CHECK(ended.out.find("Report: out/report.html") != std::string::npos);
+
+  const std::string results = read_file(work.at("out/results.jsonl"));
+  const Ended again = work.run(kTiny + "--output out");
+  CHECK(again.status == 0);
+  CHECK(again.err.empty());
+  CHECK(read_file(work.at("out/results.jsonl")) == results);
+  CHECK(work.run("report --output out").status == 0);
+}
+
+TEST_CASE("help and list say what there is", "[command]") {
+  const Workplace work;
+  for (const std::string arguments : {"--help", "run --help", "report --help", "list"}) {
+    INFO(arguments);
+    const Ended ended = work.run(arguments);
+    CHECK(ended.status == 0);
+    CHECK(ended.err.empty());
+    CHECK(lines_in(ended.out) > 3);
+  }
+}
+
+TEST_CASE("bad usage is one line and exit status 2", "[command]") {
+  check_refused(kTiny + "--nonsense", 2, "nonsense");
+  check_refused(kTiny + "stray", 2, "unexpected argument 'stray'");
+  check_refused("walk", 2, "expected a command: run, report or list, got 'walk'");
+  check_refused("run --objective guessing", 2, "expected one of causal");
+  check_refused("run --preset huge", 2, "expected a preset among quick paper, got 'huge'");
+  check_refused("run --preset paper", 2, "expected --data DIR");
+  check_refused("run --pairs 0", 2, "expected pairs of at least 1, got 0");
+  check_refused("run --pairs 1,x", 2, "failed to parse");
+  check_refused("run --pairs 99999999999999999999", 2, "failed to parse");
+  check_refused("run --heads 3", 2, "expected heads to divide width, got 3 heads and width 64");
+  check_refused("run --context 4", 2, "expected a context of at least 8 tokens");
+  check_refused("run --seeds 0", 2, "expected --seeds from 1 to 10000, got 0");
+  check_refused("run --seeds 1,1", 2, "expected distinct values of seeds, got 1 twice");
+  check_refused("run --seeds some", 2, "expected --seeds N or a list of numbers, got 'some'");
+  check_refused("run --steps 0", 2, "expected --steps of at least 1, got 0");
+  check_refused("run --jobs 0", 2, "expected --jobs from 1 to 1024, got 0");
+  check_refused("run --dropout 1", 2, "expected --dropout of at least 0 and below 1, got 1");
+  check_refused("run --beta-2 1", 2, "expected --beta-2 of at least 0 and below 1, got 1");
+  check_refused("run --learning-rate 0", 2, "expected --learning-rate of at least 1e-09");
+  check_refused("run --learning-rate nan", 2, "failed to parse");
+  check_refused("run --shares 0.5,0.5", 2, "expected three shares");
+  check_refused("run --shares 0.5,0.5,0.5", 2, "expected shares that sum to 1");
+  check_refused("run --device abacus", 2, "got 'abacus'");
+  const Workplace work;
+  CHECK(work.run("").status == 2);
+  CHECK(work.run(kTiny + "--output ''").err == "obverse-reversal: expected --output DIR, got ''\n");
+}
+
+// Experiment 1 of Berglund et al. in miniature: two facts a subset, one template a direction.
+void write_published(const Workplace& work) {
+  const auto row = [](const std::string& prompt, const std::string& completion) {
+    return nlohmann::json{{"prompt", prompt}, {"completion", " " + completion}}.dump() + "\n";
+  };
+  const auto file = [&](const std::string& name, const std::string& text) {
+    fs::create_directories(work.at("data"));
+    write_file(work.at("data/" + name), text);
+  };
+  const std::vector<std::vector<std::string>> facts = {
+      {"Ada Moss", "the inventor of thunder", "Ben Reed", "a painter of murals"},
+      {"Cal Stone", "the diver of Neptune", "Dee Frost", "a baker of bread"},
+      {"Eli Marsh", "the pilot of planes", "Fay Holt", "an author of books"}};
+  const auto named = [&](const std::vector<std::string>& fact, const std::string& verb) {
+    return row("The good " + fact[0] + verb, fact[1] + ".") +
+           row("The good " + fact[2] + verb, fact[3] + ".");
+  };
+  const auto described = [&](const std::vector<std::string>& fact, const std::string& opening) {
+    return row(opening + fact[1] + ",", fact[0] + ".") +
+           row(opening + fact[3] + ",", fact[2] + ".");
+  };
+  file("p2d_prompts_train.jsonl", named(facts[0], " is"));
+  file("p2d_prompts_test.jsonl", named(facts[0], " was"));
+  file("d2p_prompts_train.jsonl", described(facts[1], "Known as "));
+  file("d2p_prompts_test.jsonl", described(facts[1], "Praised as "));
+  file("both_prompts_train.jsonl", named(facts[2], " is") + described(facts[2], "Known as "));
+  file("both_prompts_test.jsonl", named(facts[2], " was") + described(facts[2], "Praised as "));
+  for (const std::string ending : {".jsonl", "_randomized.jsonl"}) {
+    file("p2d_reverse_prompts_test" + ending, described(facts[0], "Praised as "));
+    file("d2p_reverse_prompts_test" + ending, named(facts[1], " was"));
+  }
+}
+
+TEST_CASE("bad data is one line with file and line, and exit status 1", "[command]") {
+  const Workplace work;
+  write_published(work);
+  const std::string command =
+      "run --data data --steps 5 --seeds 1 --objective causal --layers 1 --width 16 --heads 2 "
+      "--output out";
+  const auto check_data = [&](const std::string& arguments, const std::string& words) {
+    INFO(arguments << " " << words);
+    const Ended ended = work.run(arguments);
+    CHECK(ended.status == 1);
+    CHECK(lines_in(ended.err) == 1);
+    CHECK(ended.err.find(words) != std::string::npos);
+    CHECK_FALSE(fs::exists(work.at("out")));
+  };
+  const auto with_test_file = [&](const std::string& text, const std::string& words) {
+    const std::string before = read_file(work.at("data/p2d_prompts_test.jsonl"));
+    write_file(work.at("data/p2d_prompts_test.jsonl"), text);
+    check_data(command, words);
+    write_file(work.at("data/p2d_prompts_test.jsonl"), before);
+  };
+  check_data("run --data none --output out", "none: expected the folder of the published data");
+  check_data("run --data data/p2d_prompts_test.jsonl --output out", "expected a folder, found a");
+  const std::string first =
+      R"({"prompt": "The good Ada Moss was", "completion": " the inventor of thunder."})";
+  with_test_file(first + "\noops\n",
+                 "data/p2d_prompts_test.jsonl:2: expected a JSON object, found \"oops\"");
+  with_test_file(first + "\n{\"prompt\": \"The good Ben Reed was\"}\n",
+                 "data/p2d_prompts_test.jsonl:2: expected a field \"completion\", found none");
+  // Known to the questions, absent from training.
+  const std::string training = read_file(work.at("data/p2d_prompts_train.jsonl"));
+  write_file(work.at("data/p2d_prompts_train.jsonl"), training.substr(0, training.find('\n') + 1));
+  check_data(command,
+             "data/p2d_prompts_test.jsonl:2: expected a name that the training file of p2d states, "
+             "found \"Ben Reed\"");
+  write_file(work.at("data/p2d_prompts_train.jsonl"), training);
+
+  CHECK(work.run(command).status == 0);  // nothing else was wrong with it
+  CHECK(work.finished_runs() == 1);
+}
+
+TEST_CASE("an output folder that cannot be used is told, and left as it was", "[command]") {
+  const Workplace work;
+  REQUIRE(work.run(kTiny + "--output out").status == 0);
+  const std::string results = read_file(work.at("out/results.jsonl"));
+  const std::string grid = read_file(work.at("out/grid.json"));
+  write_file(work.at("file"), "in the way");
+  const auto check_failed = [&](const std::string& arguments, const std::string& message) {
+    INFO(arguments);
+    const Ended ended = work.run(arguments);
+    CHECK(ended.status == 1);
+    CHECK(ended.err == "obverse-reversal: " + message + "\n");
+  };
+  check_failed(kTiny + "--tied --output out",
+               "out: holds another grid's results; expected an empty folder, or one of the same "
+               "options. Choose another with --output, or remove it");
+  CHECK(read_file(work.at("out/results.jsonl")) == results);
+  CHECK(read_file(work.at("out/grid.json")) == grid);
+  check_failed(kTiny + "--output file",
+               "file: cannot be made a folder for results: Not a directory");
+  check_failed(kTiny + "--output file/deep",
+               "file/deep: cannot be made a folder for results: Not a directory");
+  CHECK(read_file(work.at("file")) == "in the way");
+  check_failed(kTiny + "--output /proc/none",
+               "/proc/none: cannot be made a folder for results: No such file or directory");
+  check_failed("report --output none", "none: expected a folder of results");
+}
+
+TEST_CASE("a disk that fills up keeps the runs before, and the same command goes on", "[command]") {
+  const Workplace work;
+  const Ended full = work.run(kGrid, "ulimit -f 80");  // blocks of 512 bytes
+  CHECK(full.status == 1);
+  CHECK(full.err.find(
+            "obverse-reversal: out/results.jsonl: cannot be written: File too large; the ") !=
+        std::string::npos);
+  const std::size_t kept = work.finished_runs();
+  CHECK(kept > 0);
+  CHECK(kept < kGridRuns);
+  CHECK(lines_in(full.err) == kept + 1);  // a line a run, then the error
+  CHECK(work.run(kGrid).status == 0);
+  CHECK(work.finished_runs() == kGridRuns);
+}
+
+TEST_CASE("a disk too full for the grid or the report leaves none half-written", "[command]") {
+  const Workplace work;
+  const Ended none = work.run(kTiny + "--output out", "ulimit -f 1");
+  CHECK(none.status == 1);
+  CHECK(none.err == "obverse-reversal: out/grid.json: cannot be written: File too large\n");
+  CHECK_FALSE(fs::exists(work.at("out")));
+
+  REQUIRE(work.run(kTiny + "--output out").status == 0);
+  const std::string report = read_file(work.at("out/report.html"));
+  const Ended full = work.run("report --output out", "ulimit -f 1");
+  CHECK(full.status == 1);
+  CHECK(full.err == "obverse-reversal: out/summary.json: cannot be written: File too large\n");
+  CHECK(read_file(work.at("out/report.html")) == report);
+  CHECK_FALSE(fs::exists(work.at("out/summary.json.part")));
+}
+
+TEST_CASE("a grid that was killed goes on, each run once", "[command]") {
+  const Workplace work;
+  CHECK(work.interrupt(kGrid, SIGKILL) == -1);
+  const std::string text = read_file(work.at("out/results.jsonl"));
+  CHECK(lines_in(text) >= 1);
+  CHECK(lines_in(text) < kGridRuns);
+  CHECK_FALSE(fs::exists(work.at("out/report.html")));
+  const Ended rest = work.run(kGrid);
+  CHECK(rest.status == 0);
+  CHECK(rest.out.find(" of 12 runs; going on") != std::string::npos);
+  CHECK(work.finished_runs() == kGridRuns);
+}
+
+TEST_CASE("Ctrl-C stops a grid with exit status 130, and the same command goes on", "[command]") {
+  const Workplace work;
+  CHECK(work.interrupt(kGrid, SIGINT) == 130);
+  CHECK(read_file(work.at("stdout")).find("the same command goes on from there") !=
+        std::string::npos);
+  const std::size_t kept = work.finished_runs();
+  CHECK(kept >= 1);
+  CHECK(kept < kGridRuns);
+  CHECK(work.run(kGrid).status == 0);
+  CHECK(work.finished_runs() == kGridRuns);
+}
+
+TEST_CASE("a grid in which all diverges says so", "[command]") {
+  const Workplace work;
+  const Ended ended = work.run(kTiny + "--steps 50 --warm-up 0 --learning-rate 1e6 --output out");
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("training diverged at step ") != std::string::npos);
+  CHECK(ended.err.find("obverse-reversal: all 1 runs diverged; there is nothing to report\n") !=
+        std::string::npos);
+  CHECK(work.finished_runs() == 0);
+}
+
+}  // namespace
+}  // namespace obverse::reversal
