@@ -8,6 +8,7 @@
 #include "kernels/core/parallel.h"
 #include "kernels/core/scratch.h"
 #include "kernels/core/small_matmul.h"
+#include "kernels/core/transpose.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -55,15 +56,6 @@ void copy_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64
 }
 
 template <typename T>
-void copy_transposed(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width,
-                     T* to, std::int64_t padded_rows) {
-  for (std::int64_t p = 0; p < width; ++p) {
-    for (std::int64_t i = 0; i < rows; ++i) to[p * padded_rows + i] = from[i * stride + p];
-    std::fill(to + p * padded_rows + rows, to + (p + 1) * padded_rows, T(0));
-  }
-}
-
-template <typename T>
 void scale_and_bias(T* scores, std::int64_t visible, T scale, T slope, std::int64_t query) {
 #pragma omp simd
   for (std::int64_t j = 0; j < visible; ++j) scores[j] *= scale;
@@ -91,8 +83,9 @@ struct Attention {
     T* value = scratch.take(sequence * width);
     T* scores = scratch.take(kTile * keys);
     T* sums = scratch.take(kTile * width);
-    copy_transposed(x.key.elements.data() + batch * sequence * x.key.stride + key_head * size,
-                    x.key.stride, sequence, size, key_transposed, keys);
+    copy_transposed<T, lanes>(
+        x.key.elements.data() + batch * sequence * x.key.stride + key_head * size, x.key.stride,
+        sequence, size, key_transposed, keys);
     copy_rows(x.value.elements.data() + batch * sequence * x.value.stride + key_head * size,
               x.value.stride, sequence, size, value, width);
 
@@ -168,8 +161,8 @@ struct Attention {
     T* query = scratch.take(kTile * width);
     T* query_gradient = scratch.take(kTile * width);
     T* output_gradient = scratch.take(kTile * width);
-    copy_transposed(key_rows, x.key.stride, sequence, size, key_transposed, keys);
-    copy_transposed(value_rows, x.value.stride, sequence, size, value_transposed, keys);
+    copy_transposed<T, lanes>(key_rows, x.key.stride, sequence, size, key_transposed, keys);
+    copy_transposed<T, lanes>(value_rows, x.value.stride, sequence, size, value_transposed, keys);
     copy_rows(key_rows, x.key.stride, sequence, size, key, width);
     std::fill(key_gradient, key_gradient + sequence * width, T(0));
     std::fill(value_gradient, value_gradient + sequence * width, T(0));

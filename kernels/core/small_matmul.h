@@ -7,14 +7,9 @@
 #include <cstdint>
 #include <cstring>
 
-namespace obverse::kernels {
+#include "kernels/core/vector.h"
 
-// A vector of `lanes` elements, on which compilers emit the widest instructions that the target
-// has.
-template <typename T, int lanes>
-struct Vector {
-  typedef T type __attribute__((vector_size(sizeof(T) * lanes)));
-};
+namespace obverse::kernels {
 
 template <typename T>
 struct StridedMatrix {
@@ -28,7 +23,7 @@ namespace detail {
 template <typename T, int lanes, int rows, int vectors>
 inline void multiply_tile(std::int64_t depth, StridedMatrix<T> a, const T* b, std::int64_t b_stride,
                           T* c, std::int64_t c_stride) {
-  using V = typename Vector<T, lanes>::type;
+  using V = Vector<T, lanes>;
   V sums[rows][vectors];
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) {

@@ -1,6 +1,7 @@
 // out = epilogue(a * b): matrix product of row-major operands, either of them read transposed, with
-// an epilogue of bias, activation and residual, or accumulation into `out`. CPU: OpenBLAS; threads
-// split the larger of m and n. Deterministic for a given thread count.
+// an epilogue of bias, activation and residual, or accumulation into `out`. CPU: panels of our own
+// where the target has AVX-512 (float), otherwise OpenBLAS; threads split the larger of m and n.
+// Deterministic for a given thread count.
 #pragma once
 
 #include <cstdint>
