@@ -1,7 +1,5 @@
 #include "bench/support/report.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -11,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/support/sgemm.h"
 #include "bench/support/timing.h"
 #include "bench/support/values.h"
 #include "kernels/core/parallel.h"
@@ -87,14 +86,7 @@ double Report::copy_rate(double bytes) {
 
 double Report::sgemm_rate() {
   if (sgemm_rate_ > 0.0) return sgemm_rate_;
-  constexpr int kSize = 2048;
-  const auto a = random_values<float>(kSize * kSize), b = random_values<float>(kSize * kSize);
-  std::vector<float> c(a.size());
-  const double seconds = median_seconds([&] {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1.0f, a.data(),
-                kSize, b.data(), kSize, 0.0f, c.data(), kSize);
-  });
-  sgemm_rate_ = 2.0 * kSize * kSize * kSize / seconds * 1e-9;
+  sgemm_rate_ = sgemm_gflops();
   return sgemm_rate_;
 }
 

@@ -1,6 +1,6 @@
 // Collects and prints the figures of kernel benchmarks. Each figure stands beside what this machine
 // can do at best, measured in the same run with the same threads: a plain copy of as many bytes, or
-// OpenBLAS's own 2048^3 sgemm.
+// its fastest 2048^3 sgemm.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,5 @@
 #include "bench/training/training_bench.h"
 
-#include <cblas.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -12,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/sgemm.h"
 #include "engine/training/trainer.h"
-#include "kernels/matmul/matmul.h"
 
 namespace obverse::bench {
 namespace {
@@ -30,21 +29,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
-}
-
-// This machine's own rate of a 2048-cubed single-precision product with as many threads: what
-// matmul-bound work could reach. GFLOP/s, median of five.
-double sgemm_gflops() {
-  constexpr std::int64_t kSize = 2048;
-  std::vector<float> a(kSize * kSize, 0.5f), b(kSize * kSize, 0.25f), out(kSize * kSize);
-  kernels::Matmul<float> product{.m = kSize, .n = kSize, .k = kSize};
-  product.a = {a.data(), kSize * kSize};
-  product.b = {b.data(), kSize * kSize};
-  product.out = {out.data(), kSize * kSize};
-  kernels::cpu::matmul(product);
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) seconds.push_back(seconds_of([&] { kernels::cpu::matmul(product); }));
-  return 2.0 * kSize * kSize * kSize / median(seconds) * 1e-9;
 }
 
 // Multiplications and additions of one step's matrix products, forward and twice that for backward;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kernels/attention/attention.h"
 #include "kernels/core/check.h"
@@ -55,21 +56,33 @@ void copy_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64
   }
 }
 
-template <typename T>
-void scale_and_bias(T* scores, std::int64_t visible, T scale, T slope, std::int64_t query) {
-#pragma omp simd
-  for (std::int64_t j = 0; j < visible; ++j) scores[j] *= scale;
-  if (slope != T(0)) {
-    for (std::int64_t j = 0; j < visible; ++j) {
-      scores[j] -= slope * static_cast<T>(query > j ? query - j : j - query);
-    }
-  }
-}
-
 // One (sequence, key/value head) at a time; `lanes` elements make a vector.
 template <typename T, int lanes>
 struct Attention {
   static std::int64_t padded(std::int64_t count) { return round_up(count, lanes); }
+
+  // body(index, lane) for every index below `count`, which is a multiple of lanes. Rows are short
+  // in small models, where a plain loop would spend its time on what is left behind its last whole
+  // vector, one by one.
+  template <typename Body>
+  static void for_each_lane(std::int64_t count, const Body& body) {
+    for (std::int64_t j = 0; j < count; j += lanes) {
+#pragma omp simd
+      for (int lane = 0; lane < lanes; ++lane) body(j + lane, lane);
+    }
+  }
+
+  // Scales the scores of the `visible` first keys, then masks those behind them, up to `count`.
+  static void scale_and_mask(T* scores, std::int64_t visible, std::int64_t count, T scale, T slope,
+                             std::int64_t query) {
+    constexpr T kMasked = -std::numeric_limits<T>::infinity();
+    for_each_lane(
+        count, [&](std::int64_t j, int) { scores[j] = j < visible ? scores[j] * scale : kMasked; });
+    if (slope == T(0)) return;
+    for (std::int64_t j = 0; j < visible; ++j) {
+      scores[j] -= slope * static_cast<T>(query > j ? query - j : j - query);
+    }
+  }
 
   static void forward(const AttentionForward<T>& x, std::int64_t batch, std::int64_t key_head) {
     const AttentionShape& shape = x.shape;
@@ -125,18 +138,22 @@ struct Attention {
       log_sum_exp = T(0);
       return T(0);
     }
-    scale_and_bias(scores, visible, static_cast<T>(x.shape.scale), slope, query);
-    T largest = scores[0];
-#pragma omp simd reduction(max : largest)
-    for (std::int64_t j = 0; j < visible; ++j) largest = scores[j] > largest ? scores[j] : largest;
+    const std::int64_t count = padded(visible);
+    scale_and_mask(scores, visible, count, static_cast<T>(x.shape.scale), slope, query);
+    T largest[lanes], sums[lanes] = {};
+    std::copy_n(scores, lanes, largest);
+    for_each_lane(count, [&](std::int64_t j, int lane) {
+      largest[lane] = scores[j] > largest[lane] ? scores[j] : largest[lane];
+    });
+    const T maximum = *std::max_element(largest, largest + lanes);
+    for_each_lane(count, [&](std::int64_t j, int lane) {
+      scores[j] = kernels::exp(scores[j] - maximum);
+      sums[lane] += scores[j];
+    });
     T sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t j = 0; j < visible; ++j) {
-      scores[j] = kernels::exp(scores[j] - largest);
-      sum += scores[j];
-    }
-    std::fill(scores + visible, scores + seen, T(0));
-    log_sum_exp = largest + std::log(sum);
+    for (const T part : sums) sum += part;
+    if (count < seen) std::fill(scores + count, scores + seen, T(0));
+    log_sum_exp = maximum + std::log(sum);
     return T(1) / sum;
   }
 
@@ -228,14 +245,16 @@ struct Attention {
     for (std::int64_t p = 0; p < shape.head_size; ++p) delta += out[p] * output_gradient[p];
     const T scale = static_cast<T>(shape.scale);
     const T log_sum_exp = x.log_sum_exp[(batch * shape.heads + head) * shape.sequence + query];
-    scale_and_bias(weights, visible, scale, slope, query);
-#pragma omp simd
-    for (std::int64_t j = 0; j < visible; ++j) {
+    const std::int64_t count = padded(visible);
+    scale_and_mask(weights, visible, count, scale, slope, query);
+    for_each_lane(count, [&](std::int64_t j, int) {
       weights[j] = kernels::exp(weights[j] - log_sum_exp);
       score_gradient[j] = weights[j] * (score_gradient[j] - delta) * scale;
+    });
+    if (count < seen) {
+      std::fill(weights + count, weights + seen, T(0));
+      std::fill(score_gradient + count, score_gradient + seen, T(0));
     }
-    std::fill(weights + visible, weights + seen, T(0));
-    std::fill(score_gradient + visible, score_gradient + seen, T(0));
   }
 };
 

@@ -1,11 +1,13 @@
-// Threads for the CPU kernels. Work is cut into contiguous ranges, one a thread of the calling
-// thread's OpenMP team, so that a thread count of one (`omp_set_num_threads(1)` in a job's thread)
+// Threads for the CPU kernels. Work is cut into contiguous ranges for the calling thread's OpenMP
+// team, so that a thread count of one (`omp_set_num_threads(1)` in a job's thread)
 // costs no team at all.
 #pragma once
 
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 
@@ -14,30 +16,51 @@ namespace obverse::kernels {
 // How many threads a kernel called from this thread would use. 1 inside another parallel region.
 inline int thread_count() { return omp_in_parallel() != 0 ? 1 : omp_get_max_threads(); }
 
-// Calls body(begin, end) on disjoint ranges that cover [0, count). A range holds at least `grain`
-// items (but for the last), so that small work stays on the calling thread. An exception of any
-// range is rethrown here.
+namespace detail {
+constexpr std::int64_t kMostThreads = 128;  // that work on one kernel
+constexpr std::int64_t kRangesPerThread = 4;
+}  // namespace detail
+
+// Calls body(begin, end) on disjoint ranges that cover [0, count), in no particular order and,
+// where there are threads, several a thread. A range holds at least `grain` items (but for the
+// last), so that small work stays on the calling thread. An exception of any range is rethrown
+// here.
+//
+// Each thread owns a contiguous part, the same in every call of the same count, so that what it
+// wrote in the last kernel is still in its own cache; whoever has finished its part takes ranges
+// of the others'. Equal shares alone would make all wait for the slowest, and on a shared machine
+// some thread is always slow.
 template <typename Body>
 void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
   if (count <= 0) return;
   const std::int64_t most = std::max<std::int64_t>(1, count / std::max<std::int64_t>(1, grain));
-  const int threads = static_cast<int>(std::min<std::int64_t>(thread_count(), most));
+  const int threads =
+      static_cast<int>(std::min<std::int64_t>({thread_count(), most, detail::kMostThreads}));
   if (threads <= 1) {
     body(std::int64_t{0}, count);
     return;
   }
+  const std::int64_t ranges_each = std::min(detail::kRangesPerThread, most / threads);
+  std::array<std::atomic<std::int64_t>, detail::kMostThreads> taken{};  // of each thread's part
   std::exception_ptr failure;
 #pragma omp parallel num_threads(threads)
   {
     const int team = omp_get_num_threads();  // a limit may have made it smaller than asked for
-    const std::int64_t part = (count + team - 1) / team;
-    const std::int64_t begin = std::min(count, part * omp_get_thread_num());
-    const std::int64_t end = std::min(count, begin + part);
-    try {
-      if (begin < end) body(begin, end);
-    } catch (...) {
+    const std::int64_t ranges = team * ranges_each;
+    const std::int64_t length = (count + ranges - 1) / ranges;
+    for (int turn = 0; turn < team; ++turn) {
+      const int owner = (omp_get_thread_num() + turn) % team;
+      std::atomic<std::int64_t>& next = taken[static_cast<std::size_t>(owner)];
+      for (std::int64_t range; (range = next.fetch_add(1)) < ranges_each;) {
+        const std::int64_t begin = std::min(count, (owner * ranges_each + range) * length);
+        const std::int64_t end = std::min(count, begin + length);
+        try {
+          if (begin < end) body(begin, end);
+        } catch (...) {
 #pragma omp critical(obverse_parallel_for)
-      failure = std::current_exception();
+          failure = std::current_exception();
+        }
+      }
     }
   }
   if (failure) std::rethrow_exception(failure);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 #include <utility>
 
 #include "kernels/core/vector.h"
@@ -17,23 +16,21 @@ namespace detail {
 // `span` apart, the first keeps its even blocks of `span` lanes and takes the second's even ones in
 // place of its odd ones; the second does the reverse. log2(lanes) stages exchange halves, quarters,
 // ... and the result is the transpose.
-template <typename T, int lanes, int span, std::size_t... lane>
-[[gnu::always_inline]] inline void exchange(Vector<T, lanes>* rows, std::index_sequence<lane...>) {
-  using Integer = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  using Index = Vector<Integer, lanes>;
-  constexpr Index kEven = {
-      static_cast<Integer>(lane / span % 2 == 0 ? lane : lane - span + lanes)...};
-  constexpr Index kOdd = {
-      static_cast<Integer>(lane / span % 2 == 0 ? lane + span : lane + lanes)...};
+template <typename T, int lanes, int span, int... lane>
+[[gnu::always_inline]] inline void exchange(Vector<T, lanes>* rows,
+                                            std::integer_sequence<int, lane...> all) {
 #pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) {
     if (i / span % 2 == 1) continue;
     const Vector<T, lanes> first = rows[i];
     const Vector<T, lanes> second = rows[i + span];
-    rows[i] = __builtin_shuffle(first, second, kEven);
-    rows[i + span] = __builtin_shuffle(first, second, kOdd);
+    // Lanes of the second vector count on from those of the first.
+    rows[i] = __builtin_shufflevector(first, second,
+                                      (lane / span % 2 == 0 ? lane : lane - span + lanes)...);
+    rows[i + span] = __builtin_shufflevector(
+        first, second, (lane / span % 2 == 0 ? lane + span : lane + lanes)...);
   }
-  if constexpr (span > 1) exchange<T, lanes, span / 2>(rows, std::make_index_sequence<lanes>());
+  if constexpr (span > 1) exchange<T, lanes, span / 2>(rows, all);
 }
 
 template <typename T, int lanes>
@@ -42,7 +39,7 @@ template <typename T, int lanes>
   Vector<T, lanes> rows[lanes];
 #pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) rows[i] = load<T, lanes>(from + i * from_stride);
-  exchange<T, lanes, lanes / 2>(rows, std::make_index_sequence<lanes>());
+  exchange<T, lanes, lanes / 2>(rows, std::make_integer_sequence<int, lanes>());
 #pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) store<T, lanes>(to + i * to_stride, rows[i]);
 }

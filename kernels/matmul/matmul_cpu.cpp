@@ -24,9 +24,9 @@ void keep_openblas_to_the_calling_thread() {
   (void)done;
 }
 
-void gemm(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, int m, int n, int k,
-          const float* a, int a_stride, const float* b, int b_stride, float beta, float* c,
-          int c_stride) {
+[[maybe_unused]] void gemm(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, int m, int n,
+                           int k, const float* a, int a_stride, const float* b, int b_stride,
+                           float beta, float* c, int c_stride) {
   cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, m, n, k, 1.0f, a, a_stride, b, b_stride,
               beta, c, c_stride);
 }
@@ -141,6 +141,56 @@ void multiply(const Matmul<T>& x, const Block& block) {
   }
 }
 
+constexpr std::int64_t quotient_up(std::int64_t value, std::int64_t divisor) {
+  return (value + divisor - 1) / divisor;
+}
+
+// A grid of blocks over the output.
+struct Division {
+  std::int64_t rows, columns;  // of a block, but for the last ones
+  std::int64_t row_blocks, column_blocks;
+
+  template <typename T>
+  Block block(const Matmul<T>& x, std::int64_t index) const {
+    const std::int64_t row = index / column_blocks * rows;
+    const std::int64_t column = index % column_blocks * columns;
+    return {row, std::min(rows, x.m - row), column, std::min(columns, x.n - column)};
+  }
+};
+
+// Several blocks a thread where they are panel_matmul()'s, so that a slow thread does fewer. Every
+// block packs its columns of B, and of a transposed A its rows (OpenBLAS: of any A): of the grids
+// with enough blocks, the one that packs the fewest elements.
+template <typename T>
+Division divide(const Matmul<T>& x) {
+  constexpr std::int64_t kBlocksPerThread = kPanels<T> ? 3 : 1;
+  constexpr double kLeastOperations = 4e6;  // about 40 us: several times what waking a team costs
+  constexpr std::int64_t kRowUnit = detail::kPanelRows, kColumnUnit = 64;
+  const double operations = 2.0 * static_cast<double>(x.m) * static_cast<double>(x.n) *
+                            static_cast<double>(std::max<std::int64_t>(1, x.k));
+  const int threads = thread_count();
+  const auto wanted = static_cast<std::int64_t>(std::min(
+      threads == 1 ? 1.0 : 1.0 * threads * kBlocksPerThread, operations / kLeastOperations));
+  Division best{x.m, x.n, 1, 1};
+  std::int64_t fewest = -1;
+  for (std::int64_t tried = 1; tried <= wanted; ++tried) {
+    Division division;
+    division.columns = quotient_up(quotient_up(x.n, tried), kColumnUnit) * kColumnUnit;
+    division.column_blocks = quotient_up(x.n, division.columns);
+    const std::int64_t row_blocks = quotient_up(wanted, division.column_blocks);
+    division.rows = quotient_up(quotient_up(x.m, row_blocks), kRowUnit) * kRowUnit;
+    division.row_blocks = quotient_up(x.m, division.rows);
+    const bool packs_a = x.transpose_a || !kPanels<T>;
+    const std::int64_t packed =
+        division.row_blocks * x.k * x.n + (packs_a ? division.column_blocks * x.m * x.k : 0);
+    if (fewest < 0 || packed < fewest) {
+      best = division;
+      fewest = packed;
+    }
+  }
+  return best;
+}
+
 template <typename T>
 void check(const Matmul<T>& x) {
   require(x.m >= 0 && x.n >= 0 && x.k >= 0, "[matmul] expected sizes of at least 0, got m = ", x.m,
@@ -174,15 +224,11 @@ void matmul(const Matmul<T>& x) {
   check(x);
   if (x.m == 0 || x.n == 0) return;
   if constexpr (!kPanels<T>) keep_openblas_to_the_calling_thread();
-  constexpr double kLeastOperationsAThread =
-      4e6;  // about 40 us: several times what waking a team costs
-  const bool by_rows = x.m >= x.n;
-  const double operations_an_item = 2.0 * static_cast<double>(by_rows ? x.n : x.m) *
-                                    static_cast<double>(std::max<std::int64_t>(1, x.k));
-  const auto grain = static_cast<std::int64_t>(kLeastOperationsAThread / operations_an_item) + 1;
-  parallel_for(by_rows ? x.m : x.n, grain, [&](std::int64_t begin, std::int64_t end) {
-    multiply(x, by_rows ? Block{begin, end - begin, 0, x.n} : Block{0, x.m, begin, end - begin});
-  });
+  const Division division = divide(x);
+  parallel_for(division.row_blocks * division.column_blocks, 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) multiply(x, division.block(x, i));
+               });
 }
 
 template void matmul(const Matmul<float>&);

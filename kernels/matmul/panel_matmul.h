@@ -59,17 +59,11 @@ template <typename T, int lanes, int rows, int vectors>
                                               std::int64_t c_stride) {
   using V = Vector<T, lanes>;
   // In a training step the operands come from the second cache or beyond. The tile of C is asked
-  // for a whole depth before it is written, and the next rows of A one tile ahead.
-  constexpr int kLine = 64 / sizeof(T);
+  // for a whole depth before it is written, and the next rows of A one tile ahead, a line of each
+  // as the line before it is used up: all at once they would hold up the tile's own loads.
+  constexpr std::int64_t kLine = 64 / sizeof(T);
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) __builtin_prefetch(c + i * c_stride + j * lanes, 1);
-  }
-  if (depth_stride == 1) {
-    for (int i = rows; i < 2 * rows; ++i) {
-      for (std::int64_t p = 0; p < depth; p += kLine) {
-        __builtin_prefetch(a + i * row_stride + p, 0);
-      }
-    }
   }
   V sums[rows][vectors];
   for (int i = 0; i < rows; ++i) {
@@ -78,16 +72,25 @@ template <typename T, int lanes, int rows, int vectors>
           initial == nullptr ? V{} : load<T, lanes>(initial + i * initial_stride + j * lanes);
     }
   }
-  for (std::int64_t p = 0; p < depth; ++p) {
-    V row[vectors];
-    for (int j = 0; j < vectors; ++j) row[j] = load<T, lanes>(panel + j * lanes);
-    panel += vectors * lanes;
-    for (int i = 0; i < rows; ++i) {
-      const T scale = a[i * row_stride];
-      for (int j = 0; j < vectors; ++j) sums[i][j] += scale * row[j];
+  const auto add_products = [&](std::int64_t steps) __attribute__((always_inline)) {
+    for (std::int64_t p = 0; p < steps; ++p) {
+      V row[vectors];
+      for (int j = 0; j < vectors; ++j) row[j] = load<T, lanes>(panel + j * lanes);
+      panel += vectors * lanes;
+      for (int i = 0; i < rows; ++i) {
+        const T scale = a[i * row_stride];
+        for (int j = 0; j < vectors; ++j) sums[i][j] += scale * row[j];
+      }
+      a += depth_stride;
     }
-    a += depth_stride;
+  };
+  if (depth_stride == 1) {
+    for (; depth >= kLine; depth -= kLine) {
+      for (int i = rows; i < 2 * rows; ++i) __builtin_prefetch(a + i * row_stride, 0);
+      add_products(kLine);
+    }
   }
+  add_products(depth);
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) store<T, lanes>(c + i * c_stride + j * lanes, sums[i][j]);
   }

@@ -103,7 +103,7 @@ TEST_CASE("more memory than there are addresses is bad_alloc", "[allocator]") {
 
 TEST_CASE("two devices share nothing, copies of one share all", "[allocator]") {
   const auto one = Device::cpu(), other = Device::cpu();
-  const auto copy = one;
+  const auto copy = one;  // NOLINT(performance-unnecessary-copy-initialization): what is tested
   const auto tensor = Tensor::zeros(one, {100}, DType::f32);
   CHECK(copy.allocator().use().system_allocations == 1);
   CHECK(other.allocator().use().system_allocations == 0);
@@ -145,7 +145,7 @@ TEST_CASE("threads may allocate, share and free at the same time", "[allocator]"
     threads.emplace_back([&, t] {
       const auto mine = static_cast<std::size_t>(t);
       for (int round = 0; round < kRounds; ++round) {
-        const Tensor copy = shared;
+        const Tensor copy = shared;  // NOLINT(performance-unnecessary-copy-initialization)
         const auto tensor = Tensor::empty(device, {1 + round % 50}, DType::i32);
         for (auto& value : tensor.span<std::int32_t>()) value = t * kRounds + round;
         std::this_thread::yield();

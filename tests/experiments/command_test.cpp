@@ -1,5 +1,5 @@
 // obverse-reversal as its user meets it: the built program, run in a folder of its own.
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() is not in <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
 

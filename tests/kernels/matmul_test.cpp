@@ -178,11 +178,11 @@ TEMPLATE_TEST_CASE("matmul adds to what is there where it accumulates", "[matmul
   }
 }
 
-// Both large enough for a second thread: one is cut by rows, the other by columns.
-TEMPLATE_TEST_CASE("matmul is right on one thread and on two", "[matmul]", float, double) {
+// Large enough for two blocks, cut by rows or by columns, and for a grid of five.
+TEMPLATE_TEST_CASE("matmul is right on any number of threads", "[matmul]", float, double) {
   using T = TestType;
-  for (const Sizes& sizes : {Sizes{301, 129, 130}, Sizes{130, 301, 129}}) {
-    for (const int threads : {1, 2}) {
+  for (const Sizes& sizes : {Sizes{301, 129, 130}, Sizes{130, 301, 129}, Sizes{200, 210, 250}}) {
+    for (const int threads : {1, 2, 5}) {
       for (const bool transposed : {false, true}) {
         check_case<T>(sizes, transposed, !transposed, true, Residual::in_place,
                       ActivationKind::gelu, true, threads);

@@ -1,7 +1,7 @@
 // A folder of a test's own, removed with all that is in it.
 #pragma once
 
-#include <stdlib.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp() is not in <cstdlib>
 
 #include <filesystem>
 #include <fstream>
