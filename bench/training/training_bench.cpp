@@ -151,15 +151,25 @@ int run_training_bench(int argc, char** argv) {
       "steps", "Steps that are timed", number("30"))("warmup", "Steps before them", number("5"))(
       "device", "cpu", word("cpu"))("json", "Also write the figures to FILE",
                                     cxxopts::value<std::string>(), "FILE")("help", "This text");
-  const cxxopts::ParseResult parsed = options.parse(argc, argv);
-  if (parsed.count("help") > 0) {
-    std::fputs(options.help().c_str(), stdout);
-    return 0;
+  nlohmann::json figures;
+  cxxopts::ParseResult parsed;
+  // Whatever these options do not allow is bad usage: cxxopts has exceptions of its own, and the
+  // engine throws std::invalid_argument.
+  try {
+    parsed = options.parse(argc, argv);
+    if (parsed.count("help") > 0) {
+      std::fputs(options.help().c_str(), stdout);
+      return 0;
+    }
+    kernels::require(parsed.unmatched().empty(), "unexpected argument '",
+                     parsed.unmatched().empty() ? "" : parsed.unmatched().front(), "'");
+    figures = measure(parsed);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "obverse-bench training: %s (--help shows the options)\n", error.what());
+    return 2;
   }
-  if (!parsed.unmatched().empty()) {
-    throw std::invalid_argument("unknown argument '" + parsed.unmatched().front() + "'");
-  }
-  const nlohmann::json figures = measure(parsed);
   std::printf(
       "%.0f tokens/s, %.3f ms a step (median of %lld), %.1f GFLOP/s = %.0f %% of this machine's "
       "2048-cubed sgemm (%.1f), %lld parameters, peak memory %.1f MiB, loss %.4f\n",

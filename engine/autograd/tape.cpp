@@ -145,7 +145,9 @@ void Tape::set_random(std::uint64_t seed, std::uint64_t step) {
 
 kernels::RandomKey Tape::next_dropout_key() {
   kernels::RandomKey key = dropout_;
-  key.step += dropouts_++;  // up to 65,536 dropouts a step
+  constexpr std::uint64_t kMost = 65536;  // of the next step's keys none are used
+  require(dropouts_ < kMost, "[tape] expected at most ", kMost, " dropouts a step");
+  key.step += dropouts_++;
   return key;
 }
 

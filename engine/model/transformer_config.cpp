@@ -1,6 +1,7 @@
 #include "engine/model/transformer_config.h"
 
 #include <map>
+#include <utility>
 
 #include "kernels/core/check.h"
 
@@ -21,10 +22,19 @@ TransformerConfig TransformerConfig::resolved() const {
 }
 
 void TransformerConfig::validate() const {
-  const TransformerConfig full = resolved();
   const auto positive = [](const char* field, std::int64_t value) {
     require(value > 0, "[transformer] expected ", field, " above 0, got ", value);
   };
+  // Before other sizes are derived from them: products of two must not overflow.
+  constexpr std::int64_t kMost = 1 << 24;
+  for (const auto& [field, value] :
+       {std::pair{"layers", layers}, std::pair{"width", width}, std::pair{"heads", heads},
+        std::pair{"hidden", hidden}, std::pair{"vocabulary", vocabulary},
+        std::pair{"context", context}}) {
+    require(value <= kMost, "[transformer] expected ", field, " of at most ", kMost, ", got ",
+            value);
+  }
+  const TransformerConfig full = resolved();
   positive("layers", full.layers);
   positive("width", full.width);
   positive("heads", full.heads);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/autograd/tape.h"
-#include "kernels/activation/activation_kind.h"
+#include "kernels/core/activation_kind.h"
 
 namespace obverse::engine {
 

@@ -39,9 +39,13 @@ Block* Allocator::allocate(std::size_t bytes, MemoryCategory category) {
   const int size_class = size_class_of(bytes);
   if (size_class >= kSizeClasses) throw std::bad_alloc();
   const std::lock_guard lock(mutex_);
-  Block* block = free_[size_class];
+  int found = size_class;
+  const int most =
+      std::min(kSizeClasses - 1, std::max(size_class + kClassesAbove, size_class_of(kSmallBytes)));
+  while (found < most && free_[found] == nullptr) ++found;
+  Block* block = free_[found];
   if (block != nullptr) {
-    free_[size_class] = block->next_free;
+    free_[found] = block->next_free;
   } else {
     auto fresh = std::make_unique<Block>();
     fresh->bytes = class_bytes(size_class);

@@ -1,6 +1,6 @@
 // A caching allocator: freed blocks are kept by size and handed out again, so that a training step
-// whose shapes repeat asks the system for nothing. Thread-safe. One belongs to each Device handle,
-// and a block keeps its allocator alive.
+// no larger than an earlier one asks the system for nothing. Thread-safe. One belongs to each
+// Device and its copies; it must outlive its blocks, which a Tensor sees to by holding its device.
 #pragma once
 
 #include <array>
@@ -57,6 +57,10 @@ class Allocator {
  private:
   // Classes are a quarter of a power of two apart: at most 25 % of a block is unused.
   static constexpr int kSizeClasses = 4 * 48;
+  // A free block of up to 16 times the size, or of 1 MiB, serves too, so that batches of shorter
+  // texts live in the memory of longer ones; small tensors leave the largest blocks alone.
+  static constexpr int kClassesAbove = 4 * 4;
+  static constexpr std::size_t kSmallBytes = 1024 * 1024;
   static int size_class_of(std::size_t bytes);
   static std::size_t class_bytes(int size_class);
 

@@ -4,9 +4,12 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/core/check.h"
+
 namespace obverse::engine {
 
 double Schedule::rate(std::int64_t step) const {
+  kernels::require(step >= 1, "[schedule] expected a step of at least 1, got ", step);
   if (step <= warm_up_steps) {
     return peak * static_cast<double>(step) / static_cast<double>(warm_up_steps);
   }

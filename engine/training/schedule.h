@@ -20,7 +20,7 @@ struct Schedule {
   std::int64_t steps = 1;
   double final_share = 0.0;
 
-  // REQUIRES: 1 <= step <= steps.
+  // REQUIRES: step >= 1. Behind `steps` the rate stays as it is there.
   double rate(std::int64_t step) const;
 };
 

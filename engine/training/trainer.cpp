@@ -52,7 +52,44 @@ Trainer::Trainer(const Transformer& model, const Objective& objective,
   }
 }
 
+// Forward and backward on the micro-batch whose first example is `first`: gradients are added to,
+// `tokens` too. Returns its part of the loss.
+double Trainer::run_micro_batch(std::size_t first, double normalizer, std::int64_t& tokens) {
+  const auto count = static_cast<std::size_t>(options_.batch / options_.accumulation);
+  const Batch batch = make_batch(model_.device(), examples_, first, count, model_.dtype());
+  const Variable logits = model_.logits(tape_, {batch.ids, batch.lengths, batch.prefixes});
+  const Variable loss = cross_entropy(tape_, logits, batch.targets, batch.weights, normalizer);
+  tokens += batch.tokens;
+  const double value = loss.data().item();
+  tape_.backward(loss);
+  return value;
+}
+
+// Runs the largest micro-batch that a step can have and forgets it, so that whatever shapes later
+// steps draw, their memory is there; then those of middling and of the smallest size, which would
+// else take blocks that a step's larger tensors need. One long text among short ones makes the
+// batch as long, and padded.
+void Trainer::reserve_memory() {
+  std::vector<const Document*> by_length;
+  for (const Document& document : documents_) by_length.push_back(&document);
+  std::sort(by_length.begin(), by_length.end(), [](const Document* a, const Document* b) {
+    return a->tokens.size() > b->tokens.size();
+  });
+  const auto count = static_cast<std::size_t>(options_.batch / options_.accumulation);
+  for (const std::size_t longest : {std::size_t{0}, by_length.size() / 2, by_length.size() - 1}) {
+    for (std::size_t i = 0; i < count; ++i) {
+      objective_.make_example(i == 0 ? *by_length[longest] : *by_length.back(),
+                              kernels::RandomSequence({seed_, kernels::Purpose::objective, i}),
+                              examples_[i]);
+    }
+    tape_.set_random(seed_, 0);
+    std::int64_t tokens = 0;
+    run_micro_batch(0, 1.0, tokens);
+  }
+}
+
 StepReport Trainer::step() {
+  if (step_ == 0) reserve_memory();
   ++step_;
   const std::int64_t first_draw = (step_ - 1) * options_.batch;
   for (std::int64_t i = 0; i < options_.batch; ++i) {
@@ -72,12 +109,7 @@ StepReport Trainer::step() {
   tape_.set_random(seed_, static_cast<std::uint64_t>(step_));
   const auto micro_batch = static_cast<std::size_t>(options_.batch / options_.accumulation);
   for (std::size_t first = 0; first < examples_.size(); first += micro_batch) {
-    const Batch batch = make_batch(model_.device(), examples_, first, micro_batch, model_.dtype());
-    const Variable logits = model_.logits(tape_, {batch.ids, batch.lengths, batch.prefixes});
-    const Variable loss = cross_entropy(tape_, logits, batch.targets, batch.weights, normalizer);
-    report.loss += loss.data().item();
-    report.tokens += batch.tokens;
-    tape_.backward(loss);
+    report.loss += run_micro_batch(first, normalizer, report.tokens);
   }
   if (std::isfinite(report.loss)) {
     report.gradient_norm = optimizer_.update(report.learning_rate, step_);

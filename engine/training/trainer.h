@@ -53,6 +53,9 @@ class Trainer {
   std::int64_t steps_done() const { return step_; }
 
  private:
+  double run_micro_batch(std::size_t first, double normalizer, std::int64_t& tokens);
+  void reserve_memory();
+
   const Transformer& model_;
   const Objective& objective_;
   const std::vector<Document>& documents_;

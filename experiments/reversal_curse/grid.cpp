@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "experiments/reversal_curse/published_world.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
@@ -93,19 +94,26 @@ void require_distinct(const char* axis, std::vector<T> values) {
     fail("[grid] expected distinct values of ", axis, ", got ", *repeated, " twice");
 }
 
-// A word of an enumeration that nlohmann-json knows by name.
+// A word of an enumeration that nlohmann-json knows by name; `known` lists its words.
 template <typename Enumeration>
-void set_word(const char* option, const std::string& word, Enumeration& field) {
-  if (word.empty()) return;
+Enumeration enumerated(const char* option, const char* known, const std::string& word) {
   const auto value = nlohmann::json(word).get<Enumeration>();
-  require(nlohmann::json(value) == word, "[grid] unknown ", option, " '", word, "'");
-  field = value;
+  require(nlohmann::json(value) == word, "[grid] expected a ", option, " among ", known, ", got '",
+          word, "'");
+  return value;
 }
 
 int checked_int(const char* what, std::int64_t value, std::int64_t least) {
-  require(value >= least && value <= 1000000000, "[grid] expected ", what, " of at least ", least,
-          ", got ", value);
+  constexpr std::int64_t kMost = 100000000;
+  require(value >= least && value <= kMost, "[grid] expected ", what, " from ", least, " to ",
+          kMost, ", got ", value);
   return static_cast<int>(value);
+}
+
+double checked_real(const char* what, double value, double least, double below) {
+  require(value >= least && value < below, "[grid] expected ", what, " of at least ", least,
+          " and below ", below, ", got ", value);
+  return value;
 }
 
 // What does not vary inside the grid.
@@ -113,23 +121,16 @@ RunSettings base_settings(const GridOptions& grid, const Preset& preset) {
   RunSettings run;
   preset.base(run);
   run.data = grid.data;
+  if (!grid.data.empty()) run.data_digest = published_digest(grid.data);
   run.device = grid.device;
-  if (grid.batch != 0) run.training.batch = checked_int("batch", grid.batch, 1);
-  if (grid.learning_rate != 0.0) {
-    require(grid.learning_rate > 0.0, "[grid] expected a learning rate above 0, got ",
-            grid.learning_rate);
-    run.training.schedule.peak = grid.learning_rate;
-  }
-  if (grid.weight_decay >= 0.0) run.training.optimizer.weight_decay = grid.weight_decay;
   if (grid.beta_2 >= 0.0) run.training.optimizer.beta_2 = grid.beta_2;
   if (grid.clip_norm >= 0.0) run.training.optimizer.clip_norm = grid.clip_norm;
   if (grid.warm_up_steps >= 0) run.training.schedule.warm_up_steps = grid.warm_up_steps;
-  set_word("schedule", grid.schedule, run.training.schedule.kind);
-  set_word("position", grid.position, run.architecture.position);
-  set_word("norm", grid.norm, run.architecture.norm);
-  set_word("feed-forward", grid.feed_forward, run.architecture.feed_forward);
+  if (!grid.schedule.empty()) {
+    run.training.schedule.kind =
+        enumerated<engine::ScheduleKind>("schedule", "constant, linear and cosine", grid.schedule);
+  }
   if (grid.tied) run.architecture.tied_embeddings = true;
-  if (grid.dropout >= 0.0) run.architecture.dropout = grid.dropout;
   require(grid.context >= 0, "[grid] expected a context above 0, got ", grid.context);
   run.architecture.context = grid.context;
   if (!grid.shares.empty()) {
@@ -141,7 +142,7 @@ RunSettings base_settings(const GridOptions& grid, const Preset& preset) {
   }
   if (grid.unseen_pairs >= 0)
     run.pairs.unseen_pairs = checked_int("unseen pairs", grid.unseen_pairs, 0);
-  run.pairs.name_pool = static_cast<int>(grid.name_pool);
+  if (grid.name_pool) run.pairs.name_pool = checked_int("name pool", *grid.name_pool, -1);
   return run;
 }
 
@@ -160,9 +161,10 @@ std::vector<RunSettings> expand(const GridOptions& options) {
   require(published || preset.description.name != "paper",
           "[grid] expected --data DIR, the folder of the published data, with the preset paper");
   if (published) {
-    require(options.name_tokens.empty() && options.pairs.empty() && options.templates.empty(),
-            "[grid] expected no --name-tokens, --pairs or --templates with --data, whose world is "
-            "fixed");
+    require(options.name_tokens.empty() && options.pairs.empty() && options.templates.empty() &&
+                options.shares.empty() && options.unseen_pairs < 0 && !options.name_pool,
+            "[grid] expected no --name-tokens, --pairs, --templates, --shares, --unseen-pairs or "
+            "--name-pool with --data, whose world is fixed");
     grid.name_tokens = grid.pairs = grid.templates = {0};
   }
   preset.fill(grid);
@@ -174,7 +176,14 @@ std::vector<RunSettings> expand(const GridOptions& options) {
   require_distinct("width", grid.width);
   require_distinct("heads", grid.heads);
   require_distinct("seeds", grid.seeds);
-  require(grid.steps >= 0, "[grid] expected steps above 0, got ", grid.steps);
+  require_distinct("steps", grid.steps);
+  require_distinct("batch", grid.batch);
+  require_distinct("learning rate", grid.learning_rate);
+  require_distinct("weight decay", grid.weight_decay);
+  require_distinct("dropout", grid.dropout);
+  require_distinct("position", grid.position);
+  require_distinct("norm", grid.norm);
+  require_distinct("feed-forward", grid.feed_forward);
 
   std::vector<RunSettings> runs{base_settings(grid, preset)};
   // Each axis multiplies the runs so far; the last one varies fastest.
@@ -188,10 +197,37 @@ std::vector<RunSettings> expand(const GridOptions& options) {
     }
     runs = std::move(product);
   };
+  // The same for an axis that the preset leaves at one value.
+  const auto cross_given = [&cross](const auto& values, const auto& set) {
+    if (!values.empty()) cross(values, set);
+  };
   cross(grid.seeds, [](RunSettings& run, std::uint64_t seed) { run.seed = seed; });
   cross(grid.layers, [](RunSettings& run, std::int64_t value) { run.architecture.layers = value; });
   cross(grid.width, [](RunSettings& run, std::int64_t value) { run.architecture.width = value; });
   cross(grid.heads, [](RunSettings& run, std::int64_t value) { run.architecture.heads = value; });
+  cross_given(grid.position, [](RunSettings& run, const std::string& word) {
+    run.architecture.position =
+        enumerated<engine::PositionKind>("position", "learned, rotary, alibi and none", word);
+  });
+  cross_given(grid.norm, [](RunSettings& run, const std::string& word) {
+    run.architecture.norm = enumerated<engine::NormKind>("norm", "layer and rms", word);
+  });
+  cross_given(grid.feed_forward, [](RunSettings& run, const std::string& word) {
+    run.architecture.feed_forward =
+        enumerated<engine::FeedForwardKind>("feed-forward", "gelu, swiglu and relu2", word);
+  });
+  cross_given(grid.dropout, [](RunSettings& run, double value) {
+    run.architecture.dropout = checked_real("dropout", value, 0.0, 1.0);
+  });
+  cross_given(grid.batch, [](RunSettings& run, std::int64_t value) {
+    run.training.batch = checked_int("batch", value, 1);
+  });
+  cross_given(grid.learning_rate, [](RunSettings& run, double value) {
+    run.training.schedule.peak = checked_real("learning rate", value, 1e-9, 1e9);
+  });
+  cross_given(grid.weight_decay, [](RunSettings& run, double value) {
+    run.training.optimizer.weight_decay = checked_real("weight decay", value, 0.0, 1e9);
+  });
   if (!published) {
     cross(grid.pairs, [](RunSettings& run, std::int64_t value) {
       run.pairs.pairs = checked_int("pairs", value, 1);
@@ -202,7 +238,10 @@ std::vector<RunSettings> expand(const GridOptions& options) {
   }
   cross(grid.objectives, [&](RunSettings& run, const std::string& objective) {
     run.objective = objective;
-    run.training.schedule.steps = grid.steps > 0 ? grid.steps : preset.steps(objective);
+    run.training.schedule.steps = preset.steps(objective);
+  });
+  cross_given(grid.steps, [](RunSettings& run, std::int64_t value) {
+    run.training.schedule.steps = checked_int("steps", value, 1);
   });
   if (!published) {
     cross(grid.name_tokens, [](RunSettings& run, std::int64_t value) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,19 +19,18 @@ struct GridOptions {
   std::vector<std::string> objectives;
   std::vector<std::int64_t> name_tokens, pairs, templates, layers, width, heads;
   std::vector<std::uint64_t> seeds;
-  std::int64_t steps = 0;  // 0: the preset's, which may depend on the objective
-  std::int64_t batch = 0;
-  double learning_rate = 0.0;
-  double weight_decay = -1.0, beta_2 = -1.0, clip_norm = -1.0;
+  std::vector<std::int64_t> steps;  // empty: the preset's, which may depend on the objective
+  std::vector<std::int64_t> batch;
+  std::vector<double> learning_rate, weight_decay, dropout;
+  std::vector<std::string> position, norm, feed_forward;
+  double beta_2 = -1.0, clip_norm = -1.0;
   std::int64_t warm_up_steps = -1;
   std::string schedule;
   std::int64_t context = 0;
-  double dropout = -1.0;
-  std::string position, norm, feed_forward;
   bool tied = false;
   std::vector<double> shares;  // both, forward, reverse
   std::int64_t unseen_pairs = -1;
-  std::int64_t name_pool = 0;
+  std::optional<std::int64_t> name_pool;
   std::filesystem::path data;
   std::string device = "cpu";
 };

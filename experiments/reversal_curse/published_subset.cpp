@@ -1,6 +1,8 @@
 #include "experiments/reversal_curse/published_subset.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 
 #include "kernels/core/check.h"
@@ -36,7 +38,72 @@ void check_side(const Rows& rows, bool name_in_prompt) {
   }
 }
 
+using WordSet = std::set<std::string>;
+
+// A row's words but for its name's and for punctuation.
+WordSet words_beside_name(const PublishedRow& row) {
+  WordSet words;
+  for (std::size_t i = 0; i < row.words.size(); ++i) {
+    const auto place = static_cast<int>(i) - row.name_span.begin;
+    if (place >= 0 && place < row.name_span.length) continue;
+    if (row.words[i].size() > 1) words.insert(row.words[i]);
+  }
+  return words;
+}
+
+std::string joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// Throws where a row shares more words with what training states of another name than with what it
+// states of its own: held-out templates rephrase a description, but never into somebody else's.
+// Words that training uses of every name tell nothing.
+void check_facts(const Rows& training, const Rows& asked) {
+  std::map<Words, WordSet> stated;
+  for (const PublishedRow& row : training) stated[row.name].merge(words_beside_name(row));
+  std::map<std::string, std::size_t> uses;
+  for (const auto& [name, words] : stated) {
+    for (const std::string& word : words) ++uses[word];
+  }
+  for (const PublishedRow& row : asked) {
+    if (stated.count(row.name) == 0) continue;  // the world tells of names that are not stated
+    std::size_t own = 0, most = 0;
+    const Words* nearest = nullptr;
+    const WordSet asked_words = words_beside_name(row);
+    for (const auto& [name, words] : stated) {
+      const auto shared = static_cast<std::size_t>(
+          std::count_if(asked_words.begin(), asked_words.end(), [&](const std::string& word) {
+            return words.count(word) > 0 && (uses[word] < stated.size() || stated.size() == 1);
+          }));
+      if (name == row.name) {
+        own = shared;
+      } else if (shared > most) {
+        most = shared;
+        nearest = &name;
+      }
+    }
+    kernels::require(own > 0 && own >= most, row.place, ": expected a description that the ",
+                     "training file states of \"", joined(row.name), "\", found ",
+                     nearest ? "words of \"" + joined(*nearest) + "\"'s" : "none of its words",
+                     " in \"", joined(row.words), "\"");
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> published_files() {
+  std::vector<std::string> files;
+  for (const std::string subset : kPublishedSubsets) {
+    files.push_back(subset + "_prompts_train.jsonl");
+    files.push_back(subset + "_prompts_test.jsonl");
+    if (subset == "both") continue;
+    files.push_back(subset + "_reverse_prompts_test.jsonl");
+    files.push_back(subset + "_reverse_prompts_test_randomized.jsonl");
+  }
+  return files;
+}
 
 PublishedSubset read_published_subset(const std::filesystem::path& folder, std::size_t index) {
   const std::string subset = kPublishedSubsets.at(index);
@@ -61,6 +128,8 @@ PublishedSubset read_published_subset(const std::filesystem::path& folder, std::
     check_side(rows.test, subset == "p2d");
     check_side(rows.reverse, subset == "d2p");
   }
+  check_facts(rows.training, rows.test);
+  check_facts(rows.training, rows.reverse);
   return rows;
 }
 

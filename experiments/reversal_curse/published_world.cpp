@@ -1,7 +1,11 @@
 #include "experiments/reversal_curse/published_world.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +59,7 @@ class Builder {
     world_.vocabulary = tokenizer_.vocabulary();
     for (std::size_t i = 0; i < subsets_.size(); ++i) add_documents(i);
     world_.name_tokens = fixed_name_length();
+    draw_wrong_facts();
     for (std::size_t i = 0; i < subsets_.size(); ++i) {
       const bool both = subsets_[i].reverse.empty();
       add_questions(both ? Asked::both : Asked::trained, i, subsets_[i].test, &Builder::ask_frame);
@@ -159,29 +164,57 @@ class Builder {
       groups[{asking.question.direction, row.frame}].push_back(std::move(asking));
     }
     std::size_t added = 0;
-    for (auto& [key, group] : groups) added += add_group(std::move(group));
+    for (auto& [key, group] : groups) added += add_group(std::move(group), wrong_facts_[subset]);
     kernels::require(added > 0 || asked == Asked::infill, rows.front().place,
                      ": expected two facts or more with different answers to one template, found "
                      "none in this file");
   }
 
-  // Questions that share a candidate set: none where a single answer leaves no wrong one.
-  std::size_t add_group(std::vector<Asking> group) {
+  // Questions that share a candidate set: none where a single answer leaves no wrong one. The wrong
+  // answer is that of the same other fact in every template, so that right and wrong answers, each
+  // fact's averaged over its questions, vary alike where the model knows nothing; further facts of
+  // the ring stand in where that one has no other answer here.
+  std::size_t add_group(std::vector<Asking> group, const std::map<int, int>& wrong_facts) {
     CandidateSet set;
-    for (const Asking& asking : group) set.answers.push_back(asking.answer);
+    std::map<int, Tokens> answers;
+    for (const Asking& asking : group) {
+      set.answers.push_back(asking.answer);
+      answers[asking.question.fact] = asking.answer;
+    }
     std::sort(set.answers.begin(), set.answers.end());
     set.answers.erase(std::unique(set.answers.begin(), set.answers.end()), set.answers.end());
     if (set.answers.size() < 2) return 0;
-    const std::vector<int> wrong = draw_derangement(static_cast<int>(set.answers.size()), draws_);
+    const auto index_of = [&](const Tokens& answer) {
+      return static_cast<int>(std::lower_bound(set.answers.begin(), set.answers.end(), answer) -
+                              set.answers.begin());
+    };
     for (Asking& asking : group) {
-      const auto right = std::lower_bound(set.answers.begin(), set.answers.end(), asking.answer);
+      int wrong = wrong_facts.at(asking.question.fact);
+      while (answers.count(wrong) == 0 || answers.at(wrong) == asking.answer) {
+        wrong = wrong_facts.at(wrong);
+      }
       asking.question.candidates = static_cast<int>(world_.candidate_sets.size());
-      asking.question.right = static_cast<int>(right - set.answers.begin());
-      asking.question.wrong = wrong[static_cast<std::size_t>(asking.question.right)];
+      asking.question.right = index_of(asking.answer);
+      asking.question.wrong = index_of(answers.at(wrong));
       world_.questions.push_back(std::move(asking.question));
     }
     world_.candidate_sets.push_back(std::move(set));
     return group.size();
+  }
+
+  // Puts each subset's facts in a ring of random order: each one's successor gives its wrong
+  // answer.
+  void draw_wrong_facts() {
+    std::array<std::vector<int>, 3> rings;
+    for (const auto& [name, fact] : facts_) rings[fact.second].push_back(fact.first);
+    for (std::size_t subset = 0; subset < rings.size(); ++subset) {
+      std::vector<int>& ring = rings[subset];
+      std::sort(ring.begin(), ring.end());
+      for (std::size_t i = ring.size(); i > 1; --i) std::swap(ring[i - 1], ring[draws_.integer(i)]);
+      for (std::size_t i = 0; i < ring.size(); ++i) {
+        wrong_facts_[subset][ring[i]] = ring[(i + 1) % ring.size()];
+      }
+    }
   }
 
   void count_prompt(const PublishedRow& row) {
@@ -197,11 +230,32 @@ class Builder {
   std::array<PublishedSubset, 3> subsets_;
   WordTokenizer tokenizer_;
   std::map<Words, std::pair<int, std::size_t>> facts_;  // name to fact number and subset
+  std::array<std::map<int, int>, 3>
+      wrong_facts_;  // by subset: a fact to the one that answers wrongly
   PublishedCounts counts_;
   World world_;
 };
 
 }  // namespace
+
+std::string published_digest(const std::filesystem::path& folder) {
+  std::uint64_t hash = 14695981039346656037u;
+  const auto take = [&hash](const std::string& bytes) {
+    for (const char byte : bytes) {
+      hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+    }
+  };
+  for (const std::string& name : published_files()) {
+    std::ifstream file(folder / name, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    take(name + ":" + std::to_string(text.str().size()) + ":");
+    take(text.str());
+  }
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
+}
 
 World make_published_world(const PublishedOptions& options, PublishedCounts* counts) {
   Builder builder(options);

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "experiments/reversal_curse/world.h"
 
@@ -43,5 +44,9 @@ struct PublishedCounts {
 // Throws std::invalid_argument, in one line that names file and line, where the folder does not
 // hold what it should.
 World make_published_world(const PublishedOptions& options, PublishedCounts* counts = nullptr);
+
+// A fingerprint of all files that make_published_world reads (FNV-1a, 64 bits, hexadecimal): what
+// tells one data set from another in the settings of a run. Missing files count as empty.
+std::string published_digest(const std::filesystem::path& folder);
 
 }  // namespace obverse::reversal

@@ -26,7 +26,7 @@ struct Outcome {
 struct CurvePoint {
   std::int64_t step = 0;
   double loss = 0.0;              // nats a target, of that step's batch
-  double trained_accuracy = 0.0;  // 0..1
+  double trained_accuracy = 0.0;  // 0..1, NaN where nothing was asked
   double reverse_accuracy = 0.0;
 };
 

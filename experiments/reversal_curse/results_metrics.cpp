@@ -1,8 +1,9 @@
 // metrics_of of results.h.
-#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "experiments/reversal_curse/logprob_gain.h"
 #include "experiments/reversal_curse/results.h"
 #include "experiments/reversal_curse/statistics.h"
 
@@ -15,18 +16,16 @@ using nlohmann::json;
 // Any direction, as an index into the world's directions.
 constexpr int kBothDirections = -1;
 
-// Intervals of one file are drawn alike whatever else is measured: a fixed seed, named nowhere
-// else.
-constexpr std::uint64_t kBootstrapSeed = 0;
-
 // One arm's outcomes of one kind of question, run by run.
 struct Selection {
   std::vector<std::vector<Outcome>> runs;  // without those that were not asked
   std::size_t count = 0;
+  Facts facts = Facts::own_of_each_seed;
 };
 
 Selection select(const std::vector<const RunResult*>& runs, Asked asked, int direction) {
   Selection selection;
+  selection.facts = facts_of(runs);
   for (const RunResult* run : runs) {
     std::vector<Outcome> chosen;
     for (const Outcome& outcome : run->outcomes[static_cast<std::size_t>(asked)]) {
@@ -68,7 +67,8 @@ template <typename Measure>
 void add_proportion(json& metrics, const std::string& name, const Selection& selection,
                     Measure measure) {
   metrics[name] = mean_over_runs(selection, measure);
-  metrics[name + ".ci95"] = interval(clustered_wilson(observations(selection, measure)));
+  metrics[name + ".ci95"] =
+      interval(clustered_wilson(observations(selection, measure), selection.facts));
   metrics[name + ".count"] = selection.count;
 }
 
@@ -87,31 +87,13 @@ void add_forced_choice(json& metrics, const std::string& name, const Selection& 
       mean_over_runs(selection, [](const Outcome& outcome) { return 1.0 / outcome.candidates; });
 }
 
-// Questions of one fact share what the model knows of it, so that facts of a run are the units:
-// their questions are averaged first.
-void add_logprob_gain(json& metrics, const std::string& name, const Selection& selection) {
-  std::vector<Observation> gains;
-  std::vector<double> differences, right, wrong, run_means;
-  for (std::size_t run = 0; run < selection.runs.size(); ++run) {
-    std::map<int, std::pair<std::vector<double>, std::vector<double>>> facts;
-    for (const Outcome& outcome : selection.runs[run]) {
-      facts[outcome.fact].first.push_back(outcome.right_logprob);
-      facts[outcome.fact].second.push_back(outcome.wrong_logprob);
-    }
-    std::vector<double> run_gains;
-    for (const auto& [fact, logprobs] : facts) {
-      right.push_back(mean(logprobs.first));
-      wrong.push_back(mean(logprobs.second));
-      differences.push_back(right.back() - wrong.back());
-      run_gains.push_back(differences.back());
-      gains.push_back({static_cast<int>(run), fact, differences.back()});
-    }
-    run_means.push_back(mean(run_gains));
-  }
-  metrics[name] = mean(run_means);
-  metrics[name + ".ci95"] = interval(clustered_bootstrap(gains, kBootstrapSeed));
-  metrics[name + ".t_p"] = paired_t_test(differences);
-  metrics[name + ".ks_p"] = kolmogorov_smirnov_test(right, wrong);
+void add_logprob_gain(json& metrics, const std::string& name,
+                      const std::optional<LogprobGain>& gain) {
+  if (!gain) return;
+  metrics[name] = gain->value;
+  metrics[name + ".ci95"] = interval(gain->interval);
+  metrics[name + ".t_p"] = gain->t_p;
+  metrics[name + ".ks_p"] = gain->ks_p;
 }
 
 }  // namespace
@@ -129,7 +111,7 @@ json metrics_of(const std::vector<const RunResult*>& runs) {
     } else {
       add_proportion(metrics, name + ".accuracy", all, is_correct);
       add_forced_choice(metrics, name + ".forced_choice", all);
-      add_logprob_gain(metrics, name + ".logprob_gain", all);
+      add_logprob_gain(metrics, name + ".logprob_gain", logprob_gain(runs, asked, {0, 1}));
     }
     for (int direction = 0; direction < 2; ++direction) {
       const Selection part = select(runs, asked, direction);
@@ -138,6 +120,8 @@ json metrics_of(const std::vector<const RunResult*>& runs) {
           name + "." + runs.front()->directions[static_cast<std::size_t>(direction)];
       add_proportion(metrics, prefix + ".accuracy", part, is_correct);
       add_forced_choice(metrics, prefix + ".forced_choice", part);
+      if (asked == Asked::infill) continue;
+      add_logprob_gain(metrics, prefix + ".logprob_gain", logprob_gain(runs, asked, {direction}));
     }
   }
   return metrics;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "experiments/reversal_curse/evaluation.h"
 #include "experiments/reversal_curse/pairs_world.h"
@@ -24,8 +25,9 @@ engine::TransformerConfig complete(const RunSettings& settings, const World& wor
   return config.resolved();
 }
 
+// NaN where nothing was asked.
 double accuracy(const std::vector<Outcome>& outcomes) {
-  if (outcomes.empty()) return 0.0;
+  if (outcomes.empty()) return std::numeric_limits<double>::quiet_NaN();
   const auto correct = std::count_if(outcomes.begin(), outcomes.end(),
                                      [](const Outcome& outcome) { return outcome.correct; });
   return static_cast<double>(correct) / static_cast<double>(outcomes.size());
@@ -53,7 +55,11 @@ std::vector<Question> curve_questions(const World& world) {
 
 nlohmann::json world_json(const RunSettings& settings) {
   if (!settings.data.empty()) {
-    return {{"name", "published"}, {"experiment", 1}, {"name_tokens", 0}};
+    return {{"name", "published"},
+            {"experiment", 1},
+            {"name_tokens", 0},
+            {"digest", settings.data_digest},
+            {"facts_shared_by_seeds", true}};
   }
   // Without a seed: the run's is the world's.
   const PairsOptions& pairs = settings.pairs;

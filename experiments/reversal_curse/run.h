@@ -23,6 +23,7 @@ struct RunSettings {
       architecture;    // vocabulary, mask and, where 0, context follow from world and objective
   PairsOptions pairs;  // the synthetic world
   std::filesystem::path data;        // a folder of published data; empty: the synthetic world
+  std::string data_digest;           // of that folder's files: published_digest()
   engine::TrainingOptions training;  // schedule.steps is the run's length
   std::int64_t curve_every = 100;    // steps between points of the learning curve
   std::uint64_t seed = 0;            // of world, initialisation, order, masks

@@ -34,12 +34,13 @@ cxxopts::Options describe_options() {
   const auto numbers = [] { return cxxopts::value<Numbers>(); };
   const auto number = [] { return cxxopts::value<std::int64_t>(); };
   const auto real = [] { return cxxopts::value<double>(); };
+  const auto reals = [] { return cxxopts::value<std::vector<double>>(); };
   const auto word = [] { return cxxopts::value<std::string>(); };
   options.add_options("What is run")("preset", "quick or paper; see obverse-reversal list",
                                      cxxopts::value<std::string>()->default_value("quick"),
                                      "NAME")("objective", "Objectives", words(), "A,B")(
       "seeds", "How many seeds (0, 1, ...), or a list of them", word(), "N|A,B")(
-      "steps", "Optimizer steps of every run", number(), "N");
+      "steps", "Optimizer steps of every run", numbers(), "N,..");
   options.add_options("World")("name-tokens", "Tokens a name", numbers(), "K,..")(
       "pairs", "Facts that training states", numbers(), "N,..")(
       "templates", "Training phrasings a direction; one more is held out for questions", numbers(),
@@ -54,14 +55,14 @@ cxxopts::Options describe_options() {
   options.add_options("Model")("layers", "Blocks", numbers(), "N,..")(
       "width", "Residual stream", numbers(), "N,..")("heads", "Attention heads", numbers(), "N,..")(
       "context", "Most tokens of a text", number(), "N")(
-      "position", "learned, rotary, alibi or none", word(), "KIND")(
-      "norm", "layer or rms", word(), "KIND")("feed-forward", "gelu, swiglu or relu2", word(),
-                                              "KIND")("tied", "One table for embedding and output")(
-      "dropout", "Rate", real(), "R");
-  options.add_options("Training")("batch", "Texts a step", number(), "N")(
-      "learning-rate", "Peak", real(), "R")("schedule", "constant, linear or cosine", word(),
-                                            "KIND")("warm-up", "Steps", number(), "N")(
-      "weight-decay", "Of matrices and embeddings", real(), "R")(
+      "position", "learned, rotary, alibi or none", words(), "A,B")(
+      "norm", "layer or rms", words(), "A,B")("feed-forward", "gelu, swiglu or relu2", words(),
+                                              "A,B")("tied", "One table for embedding and output")(
+      "dropout", "Rate", reals(), "R,..");
+  options.add_options("Training")("batch", "Texts a step", numbers(), "N,..")(
+      "learning-rate", "Peak", reals(), "R,..")("schedule", "constant, linear or cosine", word(),
+                                                "KIND")("warm-up", "Steps", number(), "N")(
+      "weight-decay", "Of matrices and embeddings", reals(), "R,..")(
       "beta-2", "AdamW's decay of the squared gradient", real(), "R")(
       "clip-norm", "Largest gradient norm; 0: no clipping", real(), "R");
   options.add_options("Machine")("jobs", "Runs at a time, one thread each; usually one a core",
@@ -121,13 +122,13 @@ GridOptions grid_options(const cxxopts::ParseResult& parsed) {
   take("preset", grid.preset);
   take("objective", grid.objectives);
   if (parsed.count("seeds") > 0) grid.seeds = parse_seeds(parsed["seeds"].as<std::string>());
-  take_number("steps", grid.steps, 1);
+  take("steps", grid.steps);
   take("name-tokens", grid.name_tokens);
   take("pairs", grid.pairs);
   take("templates", grid.templates);
   take("shares", grid.shares);
   take_number("unseen-pairs", grid.unseen_pairs, 0);
-  take_number("name-pool", grid.name_pool, -1);
+  if (parsed.count("name-pool") > 0) grid.name_pool = parsed["name-pool"].as<std::int64_t>();
   take("layers", grid.layers);
   take("width", grid.width);
   take("heads", grid.heads);
@@ -135,13 +136,13 @@ GridOptions grid_options(const cxxopts::ParseResult& parsed) {
   take("position", grid.position);
   take("norm", grid.norm);
   take("feed-forward", grid.feed_forward);
-  grid.tied = parsed.count("tied") > 0;
-  take_real("dropout", grid.dropout, 0.0, 1.0);
-  take_number("batch", grid.batch, 1);
-  take_real("learning-rate", grid.learning_rate, 1e-9, 1e9);
+  grid.tied = parsed.count("tied") > 0 && parsed["tied"].as<bool>();
+  take("dropout", grid.dropout);
+  take("batch", grid.batch);
+  take("learning-rate", grid.learning_rate);
   take("schedule", grid.schedule);
   take_number("warm-up", grid.warm_up_steps, 0);
-  take_real("weight-decay", grid.weight_decay, 0.0, 1e9);
+  take("weight-decay", grid.weight_decay);
   take_real("beta-2", grid.beta_2, 0.0, 1.0);
   take_real("clip-norm", grid.clip_norm, 0.0, 1e9);
   take("device", grid.device);
@@ -187,7 +188,6 @@ int run_command(int argc, char** argv, const std::string& command_line) {
   for (const RunSettings& run : runs) grid["runs"].push_back(to_json(run));
 
   const std::filesystem::path folder = (*parsed)["output"].as<std::string>();
-  if (folder.empty()) throw UsageError("expected --output DIR, got ''");
   tell_full_files_as_errors();
   RunStore store(folder, grid);
   if (store.size() > 0) {
@@ -200,7 +200,13 @@ int run_command(int argc, char** argv, const std::string& command_line) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 
-  const SchedulerResult done = run_missing(runs, jobs, store, stop_requested, stderr);
+  SchedulerResult done;
+  try {
+    done = run_missing(runs, jobs, store, stop_requested, stderr);
+  } catch (...) {
+    store.discard_if_empty();
+    throw;
+  }
   if (done.stopped) {
     std::printf("stopped: %d of %zu runs are kept in %s; the same command goes on from there\n",
                 store.size(), runs.size(), folder.c_str());

@@ -64,20 +64,32 @@ struct Line {
   RunResult result;
 };
 
-// Complete lines of results.jsonl, and how many bytes they take: behind them stands what a kill cut
-// short, if anything.
+// Complete lines of results.jsonl, each another one of `runs` (settings), and how many bytes they
+// take: behind them stands what a kill cut short, if anything.
 std::vector<Line> parse_lines(const fs::path& path, const std::string& text,
-                              std::size_t& complete_bytes) {
+                              const nlohmann::json& runs, std::size_t& complete_bytes) {
   std::vector<Line> lines;
   complete_bytes = 0;
   for (std::size_t end; (end = text.find('\n', complete_bytes)) != std::string::npos;
        complete_bytes = end + 1) {
     const std::string line = text.substr(complete_bytes, end - complete_bytes);
+    const auto refuse = [&](const std::string& found) {
+      fail_at(path, "line ", lines.size() + 1, ": expected a finished run of the grid, ", found);
+    };
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_discarded()) refuse("found '" + line.substr(0, 40) + "', which is not JSON");
+    if (!json.is_object() || !json.contains("settings")) refuse("found no field \"settings\"");
+    const nlohmann::json& settings = json.at("settings");
+    if (std::find(runs.begin(), runs.end(), settings) == runs.end()) {
+      refuse("found one of other settings");
+    }
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].settings == settings) refuse("found that of line " + std::to_string(i + 1));
+    }
     try {
-      const nlohmann::json json = nlohmann::json::parse(line);
-      lines.push_back({json.at("settings"), run_result_from_json(json)});
+      lines.push_back({settings, run_result_from_json(json)});
     } catch (const std::exception& error) {
-      fail_at(path, "line ", lines.size() + 1, ": expected a finished run, got: ", error.what());
+      refuse(error.what());
     }
   }
   return lines;
@@ -102,7 +114,7 @@ void write_atomically(const fs::path& path, const std::string& text) {
 
 RunStore::RunStore(const fs::path& folder, const nlohmann::json& grid) : folder_(folder) {
   std::error_code error;
-  const bool made_folder = fs::create_directories(folder, error);
+  made_folder_ = fs::create_directories(folder, error);
   if (error) fail_at(folder, "cannot be made a folder for results: ", error.message());
   const fs::path results_path = folder / kResults;
   const bool makes_results = !fs::exists(results_path);
@@ -116,10 +128,10 @@ RunStore::RunStore(const fs::path& folder, const nlohmann::json& grid) : folder_
   }
   try {
     adopt_grid(grid);
-    load();
+    load(grid.at("runs"));
   } catch (...) {
     if (makes_results) ::unlink(results_path.c_str());
-    if (made_folder) fs::remove(folder, error);
+    if (made_folder_) fs::remove(folder, error);
     ::close(file_);
     throw;
   }
@@ -131,7 +143,9 @@ void RunStore::adopt_grid(const nlohmann::json& grid) {
     if (fs::file_size(folder_ / kResults) > 0) {
       fail_at(folder_, "holds ", kResults, " without ", kGrid, "; expected an empty folder");
     }
-    write_atomically(grid_path, grid.dump(1) + "\n");
+    // A command line may hold any bytes.
+    write_atomically(grid_path,
+                     grid.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     return;
   }
   const nlohmann::json found = nlohmann::json::parse(read_text(grid_path), nullptr, false);
@@ -145,16 +159,24 @@ RunStore::~RunStore() {
   if (file_ >= 0) ::close(file_);
 }
 
-void RunStore::load() {
+void RunStore::load(const nlohmann::json& runs) {
   const fs::path path = folder_ / kResults;
   const std::string text = read_text(path);
   std::size_t complete_bytes = 0;
-  for (Line& line : parse_lines(path, text, complete_bytes)) {
+  for (Line& line : parse_lines(path, text, runs, complete_bytes)) {
     done_.push_back(std::move(line.settings));
   }
   if (complete_bytes < text.size() && ::ftruncate(file_, static_cast<off_t>(complete_bytes)) != 0) {
     fail_at(path, "cannot be written: ", reason());
   }
+}
+
+void RunStore::discard_if_empty() {
+  if (!done_.empty()) return;
+  std::error_code ignored;
+  fs::remove(folder_ / kResults, ignored);
+  fs::remove(folder_ / kGrid, ignored);
+  if (made_folder_) fs::remove(folder_, ignored);
 }
 
 bool RunStore::contains(const nlohmann::json& settings) const {
@@ -172,8 +194,9 @@ void RunStore::append(const nlohmann::json& settings, const RunResult& result) {
     // A torn line would be dropped at the next start as well; taking it back keeps the file
     // readable for others.
     const bool taken_back = ::ftruncate(file_, before.st_size) == 0;
-    fail_at(path, "cannot be written: ", why, "; the ", done_.size(), " runs before are kept",
-            taken_back ? "" : " (the last line is torn)");
+    fail_at(path, "cannot be written: ", why, "; ", done_.size(),
+            done_.size() == 1 ? " run" : " runs", " before it ", done_.size() == 1 ? "is" : "are",
+            " kept", taken_back ? "" : " (the last line is torn)");
   }
   done_.push_back(settings);
 }
@@ -191,8 +214,8 @@ StoredGrid read_stored_grid(const fs::path& folder) {
     fail_at(folder / kGrid, "expected a JSON object with the field \"runs\"");
   }
   std::size_t complete_bytes = 0;
-  const std::vector<Line> lines =
-      parse_lines(folder / kResults, read_text(folder / kResults), complete_bytes);
+  const std::vector<Line> lines = parse_lines(folder / kResults, read_text(folder / kResults),
+                                              stored.grid.at("runs"), complete_bytes);
   for (const nlohmann::json& settings : stored.grid.at("runs")) {
     for (const Line& line : lines) {
       if (line.settings == settings) stored.results.push_back(line.result);

@@ -21,6 +21,10 @@ class RunStore {
   RunStore(const RunStore&) = delete;
   RunStore& operator=(const RunStore&) = delete;
 
+  // Removes what the constructor made where no run has been added, so that a command that could not
+  // even start leaves nothing behind.
+  void discard_if_empty();
+
   // Settings (run.h's to_json) of the runs that are done.
   bool contains(const nlohmann::json& settings) const;
   int size() const { return static_cast<int>(done_.size()); }
@@ -32,11 +36,12 @@ class RunStore {
 
  private:
   void adopt_grid(const nlohmann::json& grid);
-  void load();
+  void load(const nlohmann::json& runs);
 
   std::filesystem::path folder_;
   int file_ = -1;  // results.jsonl, locked
   std::vector<nlohmann::json> done_;
+  bool made_folder_ = false;
 };
 
 // Replaces `path` by `text`: written beside it, synced, renamed. Throws std::runtime_error, the old

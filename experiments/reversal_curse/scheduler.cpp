@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <cmath>
 #include <exception>
 #include <iomanip>
 #include <mutex>
@@ -26,13 +27,20 @@ std::string name_of(const RunSettings& run) {
   return name.str();
 }
 
+std::string shown(double accuracy) {
+  if (std::isnan(accuracy)) return "not asked";
+  char text[16];
+  std::snprintf(text, sizeof text, "%.3f", accuracy);
+  return text;
+}
+
 std::string line_of(const RunSettings& settings, const RunResult& result) {
   std::ostringstream line;
   const CurvePoint& last = result.curve.back();
-  line << name_of(settings) << ": trained " << std::fixed << std::setprecision(3)
-       << last.trained_accuracy << ", reverse " << last.reverse_accuracy << ", loss " << last.loss
-       << ", " << std::setprecision(0) << static_cast<double>(result.tokens) / result.seconds
-       << " tokens/s";
+  line << name_of(settings) << ": trained " << shown(last.trained_accuracy) << ", reverse "
+       << shown(last.reverse_accuracy) << ", loss " << std::fixed << std::setprecision(3)
+       << last.loss << ", " << std::setprecision(0)
+       << static_cast<double>(result.tokens) / result.seconds << " tokens/s";
   return line.str();
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -26,12 +27,13 @@ struct Cluster {
   double count = 0.0;
 };
 
-using FactClusters = std::map<std::pair<int, int>, Cluster>;  // by (seed, fact)
+using FactClusters = std::map<std::pair<int, int>, Cluster>;  // by (seed or 0, fact)
 
-FactClusters clusters_of_facts(const std::vector<Observation>& observations) {
+FactClusters clusters_of_facts(const std::vector<Observation>& observations, Facts facts) {
   FactClusters clusters;
   for (const Observation& observation : observations) {
-    Cluster& cluster = clusters[{observation.seed, observation.fact}];
+    const int owner = facts == Facts::shared_by_seeds ? 0 : observation.seed;
+    Cluster& cluster = clusters[{owner, observation.fact}];
     cluster.sum += observation.value;
     cluster.count += 1.0;
   }
@@ -94,64 +96,116 @@ Interval wilson(double successes, double count, double z) {
   return {std::max(low, 0.0), std::min(high, 1.0)};
 }
 
-Interval clustered_wilson(const std::vector<Observation>& observations) {
+Interval clustered_wilson(const std::vector<Observation>& observations, Facts facts) {
   const double count = static_cast<double>(observations.size());
   double successes = 0.0;
+  std::map<int, Cluster> seeds;
   for (const Observation& observation : observations) {
     kernels::require(observation.value == 0.0 || observation.value == 1.0,
                      "[clustered_wilson] expected values of 0 or 1, got ", observation.value);
     successes += observation.value;
+    seeds[observation.seed].sum += observation.value;
+    seeds[observation.seed].count += 1.0;
   }
-  const FactClusters facts = clusters_of_facts(observations);
+  std::vector<Cluster> by_fact, by_seed;
+  for (const auto& [key, cluster] : clusters_of_facts(observations, facts)) {
+    by_fact.push_back(cluster);
+  }
   if (successes == 0.0 || successes == count) {
-    const double effective_count = static_cast<double>(facts.size());
+    const double effective_count = static_cast<double>(by_fact.size());
     return wilson(successes == 0.0 ? 0.0 : effective_count, effective_count);
   }
-  std::vector<Cluster> by_fact;
-  std::map<int, Cluster> seeds;
-  for (const auto& [key, cluster] : facts) {
-    by_fact.push_back(cluster);
-    seeds[key.first].sum += cluster.sum;
-    seeds[key.first].count += cluster.count;
-  }
-  std::vector<Cluster> by_seed;
   for (const auto& [seed, cluster] : seeds) by_seed.push_back(cluster);
-  const double proportion = successes / count;
+  const double usual = count / static_cast<double>(by_fact.size());
+  by_fact.push_back({usual, usual});
+  by_fact.push_back({0.0, usual});
   const double effect = std::max(
-      {1.0, design_effect(by_fact, proportion, count), design_effect(by_seed, proportion, count)});
+      {1.0,
+       design_effect(by_fact, (successes + usual) / (count + 2.0 * usual), count + 2.0 * usual),
+       design_effect(by_seed, successes / count, count)});
   return wilson(successes / effect, count / effect);
 }
 
+namespace {
+
+// A seed's facts, in the order of their numbers.
+using SeedFacts = std::map<int, Cluster>;
+
+// Nothing where the draw holds nothing that was asked.
+std::optional<double> mean_of(const Cluster& total) {
+  if (total.count == 0.0) return std::nullopt;
+  return total.sum / total.count;
+}
+
+std::optional<double> mean_of_own_facts(const std::vector<std::vector<Cluster>>& seeds,
+                                        kernels::RandomSequence& draws) {
+  Cluster total;
+  for (std::size_t drawn = 0; drawn < seeds.size(); ++drawn) {
+    const std::vector<Cluster>& clusters =
+        seeds[seeds.size() == 1 ? 0 : draws.integer(seeds.size())];
+    for (std::size_t fact = 0; fact < clusters.size(); ++fact) {
+      const Cluster& cluster = clusters[draws.integer(clusters.size())];
+      total.sum += cluster.sum;
+      total.count += cluster.count;
+    }
+  }
+  return mean_of(total);
+}
+
+std::optional<double> mean_of_shared_facts(const std::vector<SeedFacts>& seeds,
+                                           const std::vector<int>& facts,
+                                           kernels::RandomSequence& draws) {
+  std::vector<int> drawn_facts;
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    drawn_facts.push_back(facts[draws.integer(facts.size())]);
+  }
+  Cluster total;
+  for (std::size_t drawn = 0; drawn < seeds.size(); ++drawn) {
+    const SeedFacts& clusters = seeds[seeds.size() == 1 ? 0 : draws.integer(seeds.size())];
+    for (const int fact : drawn_facts) {
+      const auto found = clusters.find(fact);
+      if (found == clusters.end()) continue;  // not asked in this seed
+      total.sum += found->second.sum;
+      total.count += found->second.count;
+    }
+  }
+  return mean_of(total);
+}
+
+}  // namespace
+
 Interval clustered_bootstrap(const std::vector<Observation>& observations,
-                             std::uint64_t random_seed, int resamples) {
+                             std::uint64_t random_seed, Facts facts, int resamples) {
   kernels::require(resamples > 0, "[clustered_bootstrap] expected resamples above 0, got ",
                    resamples);
-  const FactClusters facts = clusters_of_facts(observations);
-  if (facts.size() < 2) return {kNaN, kNaN};
-  std::map<int, std::vector<Cluster>> by_seed;
-  for (const auto& [key, cluster] : facts) {
+  std::vector<int> all_facts;
+  for (const auto& [key, cluster] : clusters_of_facts(observations, facts)) {
     if (std::isnan(cluster.sum)) return {kNaN, kNaN};
-    by_seed[key.first].push_back(cluster);
+    all_facts.push_back(key.second);
   }
-  std::vector<std::vector<Cluster>> seeds;
-  for (auto& [seed, clusters] : by_seed) seeds.push_back(std::move(clusters));
+  if (all_facts.size() < 2) return {kNaN, kNaN};
+  std::map<int, SeedFacts> by_seed;
+  for (const auto& [key, cluster] : clusters_of_facts(observations, Facts::own_of_each_seed)) {
+    by_seed[key.first][key.second] = cluster;
+  }
+  std::vector<SeedFacts> seeds;
+  std::vector<std::vector<Cluster>> own;
+  for (auto& [seed, clusters] : by_seed) {
+    std::vector<Cluster>& listed = own.emplace_back();
+    for (const auto& [fact, cluster] : clusters) listed.push_back(cluster);
+    seeds.push_back(std::move(clusters));
+  }
 
   std::vector<double> means;
   for (int resample = 0; resample < resamples; ++resample) {
     kernels::RandomSequence draws(
         {random_seed, kernels::Purpose::bootstrap, static_cast<std::uint64_t>(resample)});
-    Cluster total;
-    for (std::size_t drawn = 0; drawn < seeds.size(); ++drawn) {
-      const std::vector<Cluster>& clusters =
-          seeds[seeds.size() == 1 ? 0 : draws.integer(seeds.size())];
-      for (std::size_t fact = 0; fact < clusters.size(); ++fact) {
-        const Cluster& cluster = clusters[draws.integer(clusters.size())];
-        total.sum += cluster.sum;
-        total.count += cluster.count;
-      }
-    }
-    means.push_back(total.sum / total.count);
+    const std::optional<double> drawn = facts == Facts::shared_by_seeds
+                                            ? mean_of_shared_facts(seeds, all_facts, draws)
+                                            : mean_of_own_facts(own, draws);
+    if (drawn) means.push_back(*drawn);
   }
+  if (means.empty() || any_nan(means)) return {kNaN, kNaN};  // infinities of both signs
   std::sort(means.begin(), means.end());
   return {quantile(means, 0.025), quantile(means, 0.975)};
 }

@@ -18,21 +18,31 @@ Interval wilson(double successes, double count, double z = 1.959963984540054);
 // One measured unit: a question's outcome with the fact and the seed that it belongs to.
 struct Observation {
   int seed = 0;
-  int fact = 0;  // facts of different seeds are different facts
+  int fact = 0;
   double value = 0.0;
 };
 
+// Whether a fact's number means the same fact in every seed, as where all seeds read one data set,
+// or another one in each, as where a seed draws its own world. Facts that return do not become
+// more facts by it.
+enum class Facts { own_of_each_seed, shared_by_seeds };
+
 // A proportion's 95 % interval that respects clustering: Wilson's on an effective count N / deff,
-// where deff is the larger of the design effects (Kish 1965) of clustering by fact within seed and
-// by seed, at least 1. Where every value is the same, no variance tells the design effect, and the
-// effective count is the number of clusters of facts. REQUIRES: values are 0 or 1.
-Interval clustered_wilson(const std::vector<Observation>& observations);
+// where deff is the larger of the design effects (Kish 1965) of clustering by fact and by seed, at
+// least 1. Near 0 and 1 a few successes in as many facts would pass for independent answers: the
+// design effect of facts is that with two facts more, of the usual number of questions, one all
+// right and one all wrong (as Agresti and Coull 1998 add to a proportion). Where every value is the
+// same, the effective count is the number of facts. REQUIRES: values are 0 or 1.
+Interval clustered_wilson(const std::vector<Observation>& observations,
+                          Facts facts = Facts::own_of_each_seed);
 
 // Percentile bootstrap interval (95 %) of the mean, resampling seeds, then facts within each drawn
-// seed (Davison and Hinkley 1997, section 3.8). With one seed, facts alone are resampled.
+// seed (Davison and Hinkley 1997, section 3.8); facts that seeds share are resampled once for all
+// of them (Owen 2007, "The pigeonhole bootstrap"). With one seed, facts alone are resampled.
 // Deterministic for a `random_seed`. NaN below two facts, and where a value is NaN.
 Interval clustered_bootstrap(const std::vector<Observation>& observations,
-                             std::uint64_t random_seed, int resamples = 2000);
+                             std::uint64_t random_seed, Facts facts = Facts::own_of_each_seed,
+                             int resamples = 2000);
 
 // Two-sided p-value of Student's paired t-test that the mean of `differences` is 0. NaN below two
 // differences or where one is NaN; where all are equal, 1 if they are 0 and 0 otherwise.

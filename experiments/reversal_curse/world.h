@@ -16,10 +16,10 @@ namespace obverse::reversal {
 enum class Asked {
   trained,  // a fact stated one way only, asked the way it was stated, on a held-out template
   reverse,  // the same facts asked the other way, in the inverse frame, on a held-out template
-  infill,  // the same facts asked the other way inside the stated frame ("[MASK] is B"): for masked
-           // models alone
-  both,    // facts stated both ways, asked both ways
-  unseen,  // facts never stated: the floor
+  infill,   // the same facts asked the other way inside the stated direction's frame ("[MASK] is
+            // B"): for masked models alone
+  both,     // facts stated both ways, asked both ways
+  unseen,   // facts never stated: the floor
 };
 inline constexpr int kAskedCount = 5;
 // "trained", "reverse", "infill", "both", "unseen".

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/activation/activation_kind.h"
+#include "kernels/core/activation_kind.h"
 #include "kernels/core/span.h"
 
 namespace obverse::kernels {

@@ -84,6 +84,16 @@ struct Attention {
     }
   }
 
+  // Elements of working memory that one (sequence, head) takes.
+  static std::int64_t forward_scratch(const AttentionShape& shape) {
+    const std::int64_t keys = padded(shape.sequence), width = padded(shape.head_size);
+    return shape.head_size * keys + shape.sequence * width + kTile * (keys + width);
+  }
+  static std::int64_t backward_scratch(const AttentionShape& shape) {
+    const std::int64_t keys = padded(shape.sequence), width = padded(shape.head_size);
+    return 2 * shape.head_size * keys + 3 * shape.sequence * width + kTile * (2 * keys + 3 * width);
+  }
+
   static void forward(const AttentionForward<T>& x, std::int64_t batch, std::int64_t key_head) {
     const AttentionShape& shape = x.shape;
     const std::int64_t sequence = shape.sequence, size = shape.head_size;
@@ -91,7 +101,7 @@ struct Attention {
     const std::int64_t group = shape.heads / shape.key_value_heads;
     const Visibility visibility = visibility_of(x, batch);
 
-    Scratch<T> scratch(size * keys + sequence * width + kTile * (keys + width));
+    Scratch<T> scratch(forward_scratch(shape));
     T* key_transposed = scratch.take(size * keys);
     T* value = scratch.take(sequence * width);
     T* scores = scratch.take(kTile * keys);
@@ -167,7 +177,7 @@ struct Attention {
     const T* value_rows =
         x.value.elements.data() + batch * sequence * x.value.stride + key_head * size;
 
-    Scratch<T> scratch(2 * size * keys + 3 * sequence * width + kTile * (2 * keys + 3 * width));
+    Scratch<T> scratch(backward_scratch(shape));
     T* key_transposed = scratch.take(size * keys);
     T* value_transposed = scratch.take(size * keys);
     T* key = scratch.take(sequence * width);
@@ -285,9 +295,10 @@ void check(const Arguments& x, const char* name) {
   expect("out", x.out.size(), tokens * s.heads * s.head_size);
   expect("log_sum_exp", x.log_sum_exp.size(), tokens * s.heads);
   if (!x.slopes.empty()) expect("slopes", x.slopes.size(), s.heads);
-  if (!x.lengths.empty() || s.mask == AttentionMask::prefix) {
+  const bool has_prefixes = s.mask == AttentionMask::prefix || !x.prefixes.empty();
+  if (!x.lengths.empty() || has_prefixes) {
     if (!x.lengths.empty()) expect("lengths", x.lengths.size(), s.batch);
-    if (s.mask == AttentionMask::prefix) expect("prefixes", x.prefixes.size(), s.batch);
+    if (has_prefixes) expect("prefixes", x.prefixes.size(), s.batch);
     for (std::int64_t b = 0; b < s.batch; ++b) {
       const Visibility v = visibility_of(x, b);
       require(v.length >= 0 && v.length <= s.sequence && v.prefix >= 0, "[", name,
@@ -303,19 +314,21 @@ void check(const Arguments& x, const char* name) {
   }
 }
 
-// Calls work(batch, key head) for every pair, over the threads.
-template <typename Work>
-void for_each_head(const AttentionShape& shape, const Work& work) {
+// Calls work(batch, key head) for every pair, over the threads, each with `scratch` elements of T.
+template <typename T, typename Work>
+void for_each_head(const AttentionShape& shape, std::int64_t scratch, const Work& work) {
   // About 20 us of work for a thread at least: 4 * sequence^2 * head_size operations a head at 50
   // per nanosecond.
   const std::int64_t group = shape.heads / shape.key_value_heads;
   const std::int64_t operations = 4 * group * shape.sequence * shape.sequence * shape.head_size;
-  parallel_for(shape.batch * shape.key_value_heads, 1000000 / (operations + 1) + 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   work(i / shape.key_value_heads, i % shape.key_value_heads);
-                 }
-               });
+  parallel_for(
+      shape.batch * shape.key_value_heads, 1000000 / (operations + 1) + 1,
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          work(i / shape.key_value_heads, i % shape.key_value_heads);
+        }
+      },
+      [scratch] { Scratch<T>::reserve(scratch); });
 }
 
 // Short sequences and small heads fill half a widest vector at best; half-width vectors waste less.
@@ -330,7 +343,9 @@ void attention_forward(const AttentionForward<T>& x) {
   check(x, "attention_forward");
   constexpr int kLanes = 64 / sizeof(T);
   const bool narrow = wants_narrow_vectors(x.shape, kLanes);
-  for_each_head(x.shape, [&](std::int64_t batch, std::int64_t key_head) {
+  const std::int64_t scratch = narrow ? Attention<T, kLanes / 2>::forward_scratch(x.shape)
+                                      : Attention<T, kLanes>::forward_scratch(x.shape);
+  for_each_head<T>(x.shape, scratch, [&](std::int64_t batch, std::int64_t key_head) {
     narrow ? Attention<T, kLanes / 2>::forward(x, batch, key_head)
            : Attention<T, kLanes>::forward(x, batch, key_head);
   });
@@ -341,7 +356,9 @@ void attention_backward(const AttentionBackward<T>& x) {
   check(x, "attention_backward");
   constexpr int kLanes = 64 / sizeof(T);
   const bool narrow = wants_narrow_vectors(x.shape, kLanes);
-  for_each_head(x.shape, [&](std::int64_t batch, std::int64_t key_head) {
+  const std::int64_t scratch = narrow ? Attention<T, kLanes / 2>::backward_scratch(x.shape)
+                                      : Attention<T, kLanes>::backward_scratch(x.shape);
+  for_each_head<T>(x.shape, scratch, [&](std::int64_t batch, std::int64_t key_head) {
     narrow ? Attention<T, kLanes / 2>::backward(x, batch, key_head)
            : Attention<T, kLanes>::backward(x, batch, key_head);
   });

@@ -12,7 +12,10 @@ namespace obverse::kernels {
 template <typename T>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t elements) {
+  explicit Scratch(std::int64_t elements) { reserve(elements); }
+
+  // So that later calls for at most as many elements allocate nothing on this thread.
+  static void reserve(std::int64_t elements) {
     if (static_cast<std::int64_t>(buffer().size()) < elements) buffer().resize(elements);
   }
 

@@ -1,12 +1,12 @@
 // out = epilogue(a * b): matrix product of row-major operands, either of them read transposed, with
 // an epilogue of bias, activation and residual, or accumulation into `out`. CPU: panels of our own
-// where the target has AVX-512 (float), otherwise OpenBLAS; threads split the larger of m and n.
+// where the target has AVX-512 (float), otherwise OpenBLAS; threads take blocks of the output.
 // Deterministic for a given thread count.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/activation/activation_kind.h"
+#include "kernels/core/activation_kind.h"
 #include "kernels/core/span.h"
 
 namespace obverse::kernels {

@@ -158,9 +158,10 @@ struct Division {
   }
 };
 
-// Several blocks a thread where they are panel_matmul()'s, so that a slow thread does fewer. Every
-// block packs its columns of B, and of a transposed A its rows (OpenBLAS: of any A): of the grids
-// with enough blocks, the one that packs the fewest elements.
+// Several blocks a thread where they are panel_matmul()'s, so that a slow thread does fewer. Of the
+// grids of about that many blocks, the one that keeps a thread busy for the shortest time, and of
+// those the one that packs the fewest elements: every block packs its columns of B, and of a
+// transposed A its rows (OpenBLAS: of any A).
 template <typename T>
 Division divide(const Matmul<T>& x) {
   constexpr std::int64_t kBlocksPerThread = kPanels<T> ? 3 : 1;
@@ -172,7 +173,7 @@ Division divide(const Matmul<T>& x) {
   const auto wanted = static_cast<std::int64_t>(std::min(
       threads == 1 ? 1.0 : 1.0 * threads * kBlocksPerThread, operations / kLeastOperations));
   Division best{x.m, x.n, 1, 1};
-  std::int64_t fewest = -1;
+  std::int64_t shortest = -1, fewest = -1;
   for (std::int64_t tried = 1; tried <= wanted; ++tried) {
     Division division;
     division.columns = quotient_up(quotient_up(x.n, tried), kColumnUnit) * kColumnUnit;
@@ -183,8 +184,12 @@ Division divide(const Matmul<T>& x) {
     const bool packs_a = x.transpose_a || !kPanels<T>;
     const std::int64_t packed =
         division.row_blocks * x.k * x.n + (packs_a ? division.column_blocks * x.m * x.k : 0);
-    if (fewest < 0 || packed < fewest) {
+    const std::int64_t rounds =
+        quotient_up(division.row_blocks * division.column_blocks, std::int64_t{threads});
+    const std::int64_t longest = rounds * division.rows * division.columns;
+    if (shortest < 0 || longest < shortest || (longest == shortest && packed < fewest)) {
       best = division;
+      shortest = longest;
       fewest = packed;
     }
   }
@@ -225,10 +230,14 @@ void matmul(const Matmul<T>& x) {
   if (x.m == 0 || x.n == 0) return;
   if constexpr (!kPanels<T>) keep_openblas_to_the_calling_thread();
   const Division division = divide(x);
-  parallel_for(division.row_blocks * division.column_blocks, 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) multiply(x, division.block(x, i));
-               });
+  parallel_for(
+      division.row_blocks * division.column_blocks, 1,
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) multiply(x, division.block(x, i));
+      },
+      [&] {
+        if constexpr (kPanels<T>) Scratch<T>::reserve(panel_matmul_scratch<T>(x.n, x.k));
+      });
 }
 
 template void matmul(const Matmul<float>&);

@@ -169,6 +169,16 @@ void pack_panel(StridedMatrix<T> b, std::int64_t depth, std::int64_t columns, st
 
 }  // namespace detail
 
+// Elements of working memory that a product of any part of C takes at most.
+template <typename T>
+std::int64_t panel_matmul_scratch(std::int64_t n, std::int64_t k) {
+  using namespace detail;
+  constexpr std::int64_t kAlignment = 64 / sizeof(T);
+  const std::int64_t columns =
+      std::min(kPanelBlockColumns, (n + kAlignment) / kAlignment * kAlignment);
+  return std::min(kPanelDepth, k) * (columns + kPanelBlockRows + kAlignment) + kAlignment;
+}
+
 template <typename T, int lanes>
 void panel_matmul(const PanelMatmul<T>& x) {
   using namespace detail;

@@ -50,13 +50,35 @@ TEST_CASE("a freed block serves the next request of its size class", "[allocator
   CHECK(place_of(1025) != first);
   CHECK(allocator.use().system_allocations == 2);
   CHECK(allocator.use().reserved_bytes == 1024 + 1280);
-  // Two at a time need two blocks; later pairs need none.
+  // Three at a time need three blocks, two of them the larger one's neighbours; later ones none.
   for (int repeat = 0; repeat < 3; ++repeat) {
     const BlockHandle a(allocator.allocate(1000, MemoryCategory::inputs));
     const BlockHandle b(allocator.allocate(1000, MemoryCategory::inputs));
+    const BlockHandle c(allocator.allocate(1000, MemoryCategory::inputs));
     CHECK(a.get()->memory != b.get()->memory);
+    CHECK(a.get()->memory != c.get()->memory);
+    CHECK(b.get()->memory != c.get()->memory);
   }
   CHECK(allocator.use().system_allocations == 3);
+}
+
+TEST_CASE("a free block serves smaller requests, but not much smaller ones", "[allocator]") {
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  Allocator allocator;
+  { const BlockHandle large(allocator.allocate(16 * kMebibyte, MemoryCategory::inputs)); }
+  { const BlockHandle near(allocator.allocate(kMebibyte, MemoryCategory::inputs)); }
+  CHECK(allocator.use().system_allocations == 1);
+  const BlockHandle far(allocator.allocate(kMebibyte / 2, MemoryCategory::inputs));
+  CHECK(allocator.use().system_allocations == 2);
+  // The smallest that fits.
+  Allocator other;
+  std::byte* medium = nullptr;
+  {
+    const BlockHandle a(other.allocate(64000, MemoryCategory::inputs));
+    const BlockHandle b(other.allocate(32000, MemoryCategory::inputs));
+    medium = b.get()->memory;
+  }
+  CHECK(BlockHandle(other.allocate(8, MemoryCategory::inputs)).get()->memory == medium);
 }
 
 TEST_CASE("figures count what is handed out, by category", "[allocator]") {

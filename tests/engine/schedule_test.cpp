@@ -49,6 +49,8 @@ TEST_CASE("a schedule without warm-up starts to fall at once", "[schedule]") {
   CHECK(schedule.rate(1) == Approx(0.9).epsilon(1e-14));
   CHECK(schedule.rate(10) == 0.0);
   CHECK(Schedule{}.rate(1) == 1e-3);
+  CHECK(schedule.rate(11) == 0.0);
+  CHECK_THROWS_AS(schedule.rate(0), std::invalid_argument);
 }
 
 TEST_CASE("a schedule that is all warm-up ends at its peak", "[schedule]") {

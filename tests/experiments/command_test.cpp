@@ -160,26 +160,31 @@ TEST_CASE("bad usage is one line and exit status 2", "[command]") {
   check_refused("run --objective guessing", 2, "expected one of causal");
   check_refused("run --preset huge", 2, "expected a preset among quick paper, got 'huge'");
   check_refused("run --preset paper", 2, "expected --data DIR");
-  check_refused("run --pairs 0", 2, "expected pairs of at least 1, got 0");
-  check_refused("run --pairs 1,x", 2, "failed to parse");
+  check_refused("run --pairs 0", 2, "expected pairs from 1 to 100000000, got 0");
+  check_refused("run --pairs 1,x", 2, "--pairs: Argument ‘x’ failed to parse");
   check_refused("run --pairs 99999999999999999999", 2, "failed to parse");
   check_refused("run --heads 3", 2, "expected heads to divide width, got 3 heads and width 64");
   check_refused("run --context 4", 2, "expected a context of at least 8 tokens");
   check_refused("run --seeds 0", 2, "expected --seeds from 1 to 10000, got 0");
   check_refused("run --seeds 1,1", 2, "expected distinct values of seeds, got 1 twice");
   check_refused("run --seeds some", 2, "expected --seeds N or a list of numbers, got 'some'");
-  check_refused("run --steps 0", 2, "expected --steps of at least 1, got 0");
+  check_refused("run --steps 0", 2, "expected steps from 1 to 100000000, got 0");
   check_refused("run --jobs 0", 2, "expected --jobs from 1 to 1024, got 0");
-  check_refused("run --dropout 1", 2, "expected --dropout of at least 0 and below 1, got 1");
+  check_refused("run --dropout 1", 2, "expected dropout of at least 0 and below 1, got 1");
   check_refused("run --beta-2 1", 2, "expected --beta-2 of at least 0 and below 1, got 1");
-  check_refused("run --learning-rate 0", 2, "expected --learning-rate of at least 1e-09");
+  check_refused("run --learning-rate 0", 2, "expected learning rate of at least 1e-09");
   check_refused("run --learning-rate nan", 2, "failed to parse");
   check_refused("run --shares 0.5,0.5", 2, "expected three shares");
   check_refused("run --shares 0.5,0.5,0.5", 2, "expected shares that sum to 1");
   check_refused("run --device abacus", 2, "got 'abacus'");
   const Workplace work;
   CHECK(work.run("").status == 2);
-  CHECK(work.run(kTiny + "--output ''").err == "obverse-reversal: expected --output DIR, got ''\n");
+  for (const std::string option : {"output", "data", "position", "objective"}) {
+    CHECK(work.run(kTiny + "--" + option + " ''").err ==
+          "obverse-reversal: expected a value behind --" + option + ", got ''; see --help\n");
+  }
+  CHECK(work.run("run --pairs 12,").err ==
+        "obverse-reversal: expected a value at every place of --pairs, got '12,'; see --help\n");
 }
 
 // Experiment 1 of Berglund et al. in miniature: two facts a subset, one template a direction.
@@ -251,8 +256,23 @@ TEST_CASE("bad data is one line with file and line, and exit status 1", "[comman
              "found \"Ben Reed\"");
   write_file(work.at("data/p2d_prompts_train.jsonl"), training);
 
+  // Another's description is another fact.
+  with_test_file(
+      first + "\n" +
+          R"({"prompt": "The good Ben Reed was", "completion": " the inventor of thunder."})" +
+          "\n",
+      "data/p2d_prompts_test.jsonl:2: expected a description that the training file states of "
+      "\"Ben Reed\", found words of \"Ada Moss\"'s in");
+
   CHECK(work.run(command).status == 0);  // nothing else was wrong with it
   CHECK(work.finished_runs() == 1);
+
+  // Other data are another grid, though their folder has the same name.
+  write_file(work.at("data/p2d_prompts_train.jsonl"), training + training);
+  const Ended other = work.run(command);
+  CHECK(other.status == 1);
+  CHECK(other.err.find("out: holds another grid's results") != std::string::npos);
+  CHECK(work.run(command + "2 --shares 1,0,0").status == 2);  // the world of the data is fixed
 }
 
 TEST_CASE("an output folder that cannot be used is told, and left as it was", "[command]") {
@@ -286,8 +306,7 @@ TEST_CASE("a disk that fills up keeps the runs before, and the same command goes
   const Workplace work;
   const Ended full = work.run(kGrid, "ulimit -f 80");  // blocks of 512 bytes
   CHECK(full.status == 1);
-  CHECK(full.err.find(
-            "obverse-reversal: out/results.jsonl: cannot be written: File too large; the ") !=
+  CHECK(full.err.find("obverse-reversal: out/results.jsonl: cannot be written: File too large; ") !=
         std::string::npos);
   const std::size_t kept = work.finished_runs();
   CHECK(kept > 0);
@@ -311,6 +330,33 @@ TEST_CASE("a disk too full for the grid or the report leaves none half-written",
   CHECK(full.err == "obverse-reversal: out/summary.json: cannot be written: File too large\n");
   CHECK(read_file(work.at("out/report.html")) == report);
   CHECK_FALSE(fs::exists(work.at("out/summary.json.part")));
+}
+
+TEST_CASE("what cannot be printed is an error", "[command]") {
+  const Workplace work;
+  const Ended ended = work.run("list < /dev/null > /dev/full 2> stderr #");
+  CHECK(ended.status == 1);
+  CHECK(ended.err ==
+        "obverse-reversal: standard output cannot be written: No space left on "
+        "device\n");
+}
+
+TEST_CASE("a command that memory is too small for leaves nothing behind", "[command]") {
+  const Workplace work;
+  const Ended ended = work.run(
+      "run --pairs 20 --steps 5 --seeds 1 --objective causal --name-tokens 1 --layers 64 --width "
+      "16384 --heads 1 --output out",
+      "ulimit -v 2000000");
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("obverse-reversal: not enough memory; ") != std::string::npos);
+  CHECK_FALSE(fs::exists(work.at("out")));
+}
+
+TEST_CASE("a switch can be turned off by name", "[command]") {
+  const Workplace work;
+  CHECK(work.run(kTiny + "--tied=false --output out").status == 0);
+  const nlohmann::json grid = nlohmann::json::parse(read_file(work.at("out/grid.json")));
+  CHECK(grid.at("runs")[0].at("architecture").at("tied_embeddings") == false);
 }
 
 TEST_CASE("a grid that was killed goes on, each run once", "[command]") {
@@ -343,7 +389,7 @@ TEST_CASE("a grid in which all diverges says so", "[command]") {
   const Ended ended = work.run(kTiny + "--steps 50 --warm-up 0 --learning-rate 1e6 --output out");
   CHECK(ended.status == 1);
   CHECK(ended.err.find("training diverged at step ") != std::string::npos);
-  CHECK(ended.err.find("obverse-reversal: all 1 runs diverged; there is nothing to report\n") !=
+  CHECK(ended.err.find("obverse-reversal: all 2 runs diverged; there is nothing to report\n") !=
         std::string::npos);
   CHECK(work.finished_runs() == 0);
 }

@@ -1,5 +1,6 @@
 #include "experiments/reversal_curse/grid.h"
 
+#include <cmath>
 #include <set>
 #include <string>
 #include <tuple>
@@ -78,19 +79,19 @@ TEST_CASE("options reach every run, and the record of a run tells runs apart", "
   grid.width = {32, 64};
   grid.heads = {1, 2};
   grid.seeds = {5};
-  grid.steps = 9;
-  grid.batch = 3;
-  grid.learning_rate = 0.25;
-  grid.weight_decay = 0.0;
+  grid.steps = {9};
+  grid.batch = {3};
+  grid.learning_rate = {0.25};
+  grid.weight_decay = {0.0};
   grid.beta_2 = 0.5;
   grid.clip_norm = 0.0;
   grid.warm_up_steps = 4;
   grid.schedule = "cosine";
   grid.context = 50;
-  grid.dropout = 0.125;
-  grid.position = "rotary";
-  grid.norm = "rms";
-  grid.feed_forward = "swiglu";
+  grid.dropout = {0.125};
+  grid.position = {"rotary"};
+  grid.norm = {"rms"};
+  grid.feed_forward = {"swiglu"};
   grid.tied = true;
   grid.shares = {0.25, 0.75, 0.0};
   grid.unseen_pairs = 6;
@@ -138,8 +139,8 @@ TEST_CASE("a grid that cannot be is told in one line", "[grid]") {
     grid.data = "anywhere";
     grid.pairs = {20};
     CHECK(grid_error(grid) ==
-          "[grid] expected no --name-tokens, --pairs or --templates with --data, whose world is "
-          "fixed");
+          "[grid] expected no --name-tokens, --pairs, --templates, --shares, --unseen-pairs or "
+          "--name-pool with --data, whose world is fixed");
   }
   SECTION("repeated value") {
     grid.seeds = {1, 2, 1};
@@ -165,27 +166,37 @@ TEST_CASE("a grid that cannot be is told in one line", "[grid]") {
   }
   SECTION("pairs") {
     grid.pairs = {0};
-    CHECK(grid_error(grid) == "[grid] expected pairs of at least 1, got 0");
+    CHECK(grid_error(grid) == "[grid] expected pairs from 1 to 100000000, got 0");
+    grid.pairs = {2000000000};
+    CHECK(grid_error(grid) == "[grid] expected pairs from 1 to 100000000, got 2000000000");
   }
   SECTION("templates") {
     grid.templates = {0};
-    CHECK(grid_error(grid) == "[grid] expected templates of at least 1, got 0");
+    CHECK(grid_error(grid) == "[grid] expected templates from 1 to 100000000, got 0");
   }
   SECTION("name tokens") {
     grid.name_tokens = {-2};
-    CHECK(grid_error(grid) == "[grid] expected name tokens of at least 1, got -2");
+    CHECK(grid_error(grid) == "[grid] expected name tokens from 1 to 100000000, got -2");
   }
   SECTION("steps") {
-    grid.steps = -1;
-    CHECK(grid_error(grid) == "[grid] expected steps above 0, got -1");
+    grid.steps = {-1};
+    CHECK(grid_error(grid) == "[grid] expected steps from 1 to 100000000, got -1");
   }
   SECTION("batch") {
-    grid.batch = -1;
-    CHECK(grid_error(grid) == "[grid] expected batch of at least 1, got -1");
+    grid.batch = {-1};
+    CHECK(grid_error(grid) == "[grid] expected batch from 1 to 100000000, got -1");
   }
   SECTION("learning rate") {
-    grid.learning_rate = -0.5;
-    CHECK(grid_error(grid) == "[grid] expected a learning rate above 0, got -0.5");
+    grid.learning_rate = {-0.5};
+    CHECK(grid_error(grid) ==
+          "[grid] expected learning rate of at least 1e-09 and below 1e+09, got -0.5");
+    grid.learning_rate = {std::nan("")};
+    CHECK(grid_error(grid) ==
+          "[grid] expected learning rate of at least 1e-09 and below 1e+09, got nan");
+  }
+  SECTION("name pool") {
+    grid.name_pool = 4294967296;  // 0 where it is cut to 32 bits
+    CHECK(grid_error(grid) == "[grid] expected name pool from -1 to 100000000, got 4294967296");
   }
   SECTION("context") {
     grid.context = -1;
@@ -197,17 +208,40 @@ TEST_CASE("a grid that cannot be is told in one line", "[grid]") {
   }
   SECTION("words") {
     grid.schedule = "steep";
-    CHECK(grid_error(grid) == "[grid] unknown schedule 'steep'");
+    CHECK(grid_error(grid) ==
+          "[grid] expected a schedule among constant, linear and cosine, got 'steep'");
     grid.schedule = "";
-    grid.position = "absolute";
-    CHECK(grid_error(grid) == "[grid] unknown position 'absolute'");
-    grid.position = "";
-    grid.norm = "batch";
-    CHECK(grid_error(grid) == "[grid] unknown norm 'batch'");
-    grid.norm = "";
-    grid.feed_forward = "relu";
-    CHECK(grid_error(grid) == "[grid] unknown feed-forward 'relu'");
+    grid.position = {"absolute"};
+    CHECK(grid_error(grid) ==
+          "[grid] expected a position among learned, rotary, alibi and none, got 'absolute'");
+    grid.position = {};
+    grid.norm = {"batch"};
+    CHECK(grid_error(grid) == "[grid] expected a norm among layer and rms, got 'batch'");
+    grid.norm = {};
+    grid.feed_forward = {"relu"};
+    CHECK(grid_error(grid) ==
+          "[grid] expected a feed-forward among gelu, swiglu and relu2, got 'relu'");
   }
+}
+
+TEST_CASE("what a preset leaves at one value can be an axis as well", "[grid]") {
+  GridOptions grid;
+  grid.objectives = {"causal"};
+  grid.name_tokens = {1};
+  grid.seeds = {0};
+  grid.position = {"learned", "rotary"};
+  grid.norm = {"layer", "rms"};
+  grid.feed_forward = {"gelu", "swiglu"};
+  grid.dropout = {0.0, 0.1};
+  grid.batch = {8, 16};
+  grid.learning_rate = {1e-3, 2e-3};
+  grid.weight_decay = {0.0, 0.1};
+  grid.steps = {10, 20};
+  std::set<std::string> records;
+  for (const RunSettings& run : expand(grid)) records.insert(to_json(run).dump());
+  CHECK(records.size() == 256);
+  grid.norm = {"rms", "rms"};
+  CHECK(grid_error(grid) == "[grid] expected distinct values of norm, got rms twice");
 }
 
 TEST_CASE("a run that could not start is refused before anything trains", "[grid]") {
@@ -226,6 +260,11 @@ TEST_CASE("a run that could not start is refused before anything trains", "[grid
     run.architecture.context = 4;
     CHECK(error_of([&] { check(run); }) ==
           "[run] expected a context of at least 8 tokens, the longest text of world pairs, got 4");
+  }
+  SECTION("sizes whose products would overflow") {
+    run.architecture.width = std::int64_t{1} << 62;
+    CHECK(error_of([&] { check(run); }) ==
+          "[transformer] expected width of at most 16777216, got 4611686018427387904");
   }
   SECTION("device") {
     run.device = "abacus";

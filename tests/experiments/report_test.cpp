@@ -188,15 +188,20 @@ TEST_CASE("verdicts follow the intervals", "[report]") {
 
 TEST_CASE("log-probabilities may show what exact match does not", "[report]") {
   Evidence shown = evidence(kAll, kNone, kAll, kNone);
-  shown.trained_gain = estimate(10, 9, 11);
-  shown.reverse_gain = estimate(0.5, 0.4, 0.6);  // sure, but less than a twentieth of 10
+  shown.trained_gain = LogprobGain{10, {9, 11}, 0, 0};
+  shown.reverse_gain = LogprobGain{0.1, {-0.1, 0.3}, 0.005, 0.005};  // the interval holds 0
   CHECK(report::judge(shown).verdict == Verdict::cursed);
-  shown.reverse_gain = estimate(0.7, 0.4, 1.0);
+  shown.reverse_gain = LogprobGain{0.1, {0.01, 0.2}, 0.02, 0.3};  // one in forty by chance
   CHECK(report::judge(shown).verdict == Verdict::cursed);
-  shown.reverse_gain = estimate(0.7, 0.6, 0.8);
+  shown.reverse_gain = LogprobGain{-0.5, {-0.6, -0.4}, 0, 0};  // wrong answers are the likelier
+  CHECK(report::judge(shown).verdict == Verdict::cursed);
+  shown.reverse_gain = LogprobGain{0.5, {0.4, 0.6}, 0.3, 0.002};
+  CHECK(report::judge(shown).verdict == Verdict::traces);
+  shown.reverse_gain = LogprobGain{0.1, {0.05, 0.15}, 0.0001, 0.3};  // small, but there
   const report::Judgement judgement = report::judge(shown);
   CHECK(judgement.verdict == Verdict::traces);
-  CHECK(contains(judgement.reason, "likelier than a wrong one by +0.70 nats (trained +10.00)"));
+  CHECK(contains(judgement.reason,
+                 "likelier than a wrong one by +0.10 nats (p < 0.001; trained +10.00)"));
 
   // From runs: right reverse answers never come first, but well before the wrong ones.
   std::vector<RunResult> runs = seeds_of("causal", 1, {});

@@ -105,8 +105,8 @@ TEST_CASE("one run's metrics") {
   const json metrics = metrics_of({&result});
   CHECK(metrics["trained.accuracy"] == 0.75);
   CHECK(metrics["trained.accuracy.count"] == 4);
-  const Interval expected =
-      wilson(3.0 / (4.0 / 3.0), 3.0);  // deff 4 / 3 of four facts of one question
+  // Four facts of one question and the two that are added: deff 6 / 5.
+  const Interval expected = wilson(3.0 / 1.2, 4.0 / 1.2);
   CHECK(metrics["trained.accuracy.ci95"][0].get<double>() == Approx(expected.low));
   CHECK(metrics["trained.accuracy.ci95"][1].get<double>() == Approx(expected.high));
   CHECK(metrics["trained.forward.accuracy"] == 1.0);
@@ -166,6 +166,34 @@ TEST_CASE("several runs count alike, and facts of different runs are different f
   // Asked in one run alone: the other says nothing about it.
   CHECK(metrics["reverse.accuracy.count"] == 2);
   CHECK(metrics_of({}).empty());
+}
+
+TEST_CASE("facts that all seeds share are averaged over the seeds") {
+  RunResult first = make_result(), second = make_result();
+  for (RunResult* run : {&first, &second}) run->world["facts_shared_by_seeds"] = true;
+  outcomes_of(first, Asked::trained) = {{0, 0, true, true, 2, -1.0, -3.0},
+                                        {1, 0, true, true, 2, -1.0, -4.0},
+                                        {2, 0, false, true, 2, -2.0, -2.5}};
+  outcomes_of(second, Asked::trained) = {{0, 0, true, true, 2, -3.0, -4.0},
+                                         {1, 0, true, true, 2, -2.0, -4.0},
+                                         {2, 0, false, true, 2, -2.0, -1.5}};
+  const json metrics = metrics_of({&first, &second});
+  CHECK(metrics["trained.logprob_gain"] == Approx((5.5 / 3 + 2.5 / 3) / 2));
+  CHECK(metrics["trained.logprob_gain.t_p"] == Approx(paired_t_test({1.5, 2.5, 0.0})));
+  CHECK(metrics["trained.logprob_gain.ks_p"] ==
+        Approx(kolmogorov_smirnov_test({-2.0, -1.5, -2.0}, {-3.5, -4.0, -2.0})));
+  const Interval expected = clustered_wilson(
+      {{0, 0, 1}, {0, 1, 1}, {0, 2, 0}, {1, 0, 1}, {1, 1, 1}, {1, 2, 0}}, Facts::shared_by_seeds);
+  CHECK(metrics["trained.accuracy.ci95"][0].get<double>() == Approx(expected.low));
+  CHECK(metrics["trained.forward.logprob_gain"] == metrics["trained.logprob_gain"]);
+}
+
+TEST_CASE("what was not asked has no point on the curve") {
+  RunResult result = make_result();
+  result.curve[0].trained_accuracy = std::numeric_limits<double>::quiet_NaN();
+  const json line = json::parse(to_json(result).dump());
+  CHECK(line["curve"][0]["trained_accuracy"].is_null());
+  CHECK(std::isnan(run_result_from_json(line).curve[0].trained_accuracy));
 }
 
 TEST_CASE("a damaged line is told by its field") {

@@ -125,11 +125,40 @@ TEST_CASE("a line that is no run is an error that names file and line", "[run_st
   write_file(results, before);
   const std::string expected =
       results.string() +
-      ": line 2: expected a finished run, got: field \"objective\": expected a "
-      "value, found none";
+      ": line 2: expected a finished run of the grid, found one of other settings";
   CHECK(failure_of([&] { RunStore(folder.path(), grid_of(2)); }) == expected);
   CHECK(failure_of([&] { read_stored_grid(folder.path()); }) == expected);
   CHECK(read_file(results) == before);
+
+  const std::string first = before.substr(0, before.find('\n') + 1);
+  const auto second_line = [&](const std::string& line) {
+    write_file(results, first + line + "\n");
+    const std::string found = failure_of([&] { RunStore(folder.path(), grid_of(2)); });
+    CHECK(found == failure_of([&] { read_stored_grid(folder.path()); }));
+    return found.substr(std::min(found.size(), results.string().size()));
+  };
+  const std::string start = ": line 2: expected a finished run of the grid, ";
+  CHECK(second_line("oops") == start + "found 'oops', which is not JSON");
+  CHECK(second_line("[]") == start + "found no field \"settings\"");
+  // Counted twice, a run would make intervals too narrow.
+  CHECK(second_line(first.substr(0, first.size() - 1)) == start + "found that of line 1");
+  json damaged = json::parse(first);
+  damaged["settings"] = settings(1);
+  damaged.erase("objective");
+  CHECK(second_line(damaged.dump()) == start + "field \"objective\": expected a value, found none");
+}
+
+TEST_CASE("a store that no run came to is taken back", "[run_store]") {
+  const TemporaryFolder folder;
+  {
+    RunStore store(folder.path() / "made", grid_of(1));
+    store.discard_if_empty();
+  }
+  CHECK_FALSE(fs::exists(folder.path() / "made"));
+  RunStore store(folder.path() / "kept", grid_of(1));
+  store.append(settings(0), result_of(0));
+  store.discard_if_empty();
+  CHECK(fs::exists(folder.path() / "kept" / "results.jsonl"));
 }
 
 TEST_CASE("a folder belongs to one grid and to one program at a time", "[run_store]") {
@@ -189,7 +218,7 @@ TEST_CASE("a full disk takes back the line and keeps those before", "[run_store]
   {
     const FileSizeLimit limit(before.size() + 100);
     CHECK(failure_of([&] { store.append(settings(1), result_of(1)); }) ==
-          results.string() + ": cannot be written: File too large; the 1 runs before are kept");
+          results.string() + ": cannot be written: File too large; 1 run before it is kept");
     CHECK(read_file(results) == before);
     CHECK_FALSE(store.contains(settings(1)));
   }

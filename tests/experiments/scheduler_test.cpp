@@ -27,7 +27,7 @@ GridOptions tiny_grid() {
   grid.heads = {2};
   grid.seeds = {0, 1};
   grid.unseen_pairs = 4;
-  grid.steps = 5;
+  grid.steps = {5};
   return grid;
 }
 

@@ -50,6 +50,10 @@ double coverage(const Design& design, double probability, MakeInterval make_inte
   return covered / static_cast<double>(kTrials);
 }
 
+Interval own_wilson(const std::vector<Observation>& observations) {
+  return clustered_wilson(observations);
+}
+
 Interval plain_wilson(const std::vector<Observation>& observations) {
   double successes = 0.0;
   for (const Observation& observation : observations) successes += observation.value;
@@ -92,9 +96,10 @@ TEST_CASE("repeated questions of a fact do not narrow a clustered interval") {
     once.push_back({7, fact, value});
     for (int question = 0; question < 4; ++question) four_times.push_back({7, fact, value});
   }
-  // Identical answers within clusters of m have the design effect m, here times 100 / 99: 400
-  // answers count as 99 ones.
-  const Interval clustered = clustered_wilson(four_times), expected = wilson(29.7, 99.0);
+  // Identical answers within clusters of m have the design effect m, here, with the two facts that
+  // are added, times 102 / 101: 400 answers count as 100 * 101 / 102 ones.
+  const Interval clustered = clustered_wilson(four_times),
+                 expected = wilson(30.0 * 101 / 102, 100.0 * 101 / 102);
   CHECK(clustered.low == Approx(expected.low).epsilon(1e-12));
   CHECK(clustered.high == Approx(expected.high).epsilon(1e-12));
   const Interval independent = clustered_wilson(once);
@@ -131,9 +136,9 @@ TEST_CASE("where all answers agree the facts are counted") {
 TEST_CASE("clustered intervals hold the truth about as often as they promise") {
   const Design one_seed = {1, 60, 4, 0.0, 0.9};
   CHECK(coverage(one_seed, 0.3, plain_wilson) < 0.80);  // what clustering is there to mend
-  CHECK(coverage(one_seed, 0.3, clustered_wilson) > 0.92);
+  CHECK(coverage(one_seed, 0.3, own_wilson) > 0.92);
   const auto bootstrap = [](const std::vector<Observation>& observations) {
-    return clustered_bootstrap(observations, 3, 400);
+    return clustered_bootstrap(observations, 3, Facts::own_of_each_seed, 400);
   };
   CHECK(coverage(one_seed, 0.3, bootstrap) > 0.91);
 
@@ -141,8 +146,70 @@ TEST_CASE("clustered intervals hold the truth about as often as they promise") {
   // far.
   const Design five_seeds = {5, 60, 2, 0.3, 0.5};
   CHECK(coverage(five_seeds, 0.5, plain_wilson) < 0.70);
-  CHECK(coverage(five_seeds, 0.5, clustered_wilson) > 0.88);
+  CHECK(coverage(five_seeds, 0.5, own_wilson) > 0.88);
   CHECK(coverage(five_seeds, 0.5, bootstrap) > 0.90);
+}
+
+// 60 facts of ten questions: one right answer among 600 was once sharper evidence than none.
+TEST_CASE("near 0 and 1 an interval moves with its answers") {
+  const auto with = [](int successes) {
+    std::vector<Observation> observations;
+    for (int i = 0; i < 600; ++i) observations.push_back({0, i % 60, i < successes ? 1.0 : 0.0});
+    return clustered_wilson(observations);
+  };
+  for (int successes = 0; successes < 40; ++successes) {
+    INFO(successes);
+    CHECK(with(successes + 1).high > 0.95 * with(successes).high);  // was a sixth of it
+    CHECK(with(successes).low <= with(successes + 1).low);
+  }
+  // Chance of one in thirty, asked ten times of each of 30 facts that have levels of their own.
+  const Design near_zero = {1, 30, 10, 0.0, 0.5};
+  CHECK(coverage(near_zero, 1.0 / 30, plain_wilson) < 0.85);
+  CHECK(coverage(near_zero, 1.0 / 30, own_wilson) > 0.93);
+}
+
+// Five seeds ask the same 30 facts, ten questions each: a fact's level stays, whatever the seed.
+TEST_CASE("facts that seeds share are not counted anew in each") {
+  const auto simulated = [](std::uint64_t trial) {
+    kernels::RandomSequence draws({trial, kernels::Purpose::test, 1});
+    std::vector<double> levels;
+    for (int fact = 0; fact < 30; ++fact) levels.push_back(draws.uniform() < 0.8 ? 0.95 : 0.2);
+    std::vector<Observation> observations;
+    for (int seed = 0; seed < 5; ++seed) {
+      for (int fact = 0; fact < 30; ++fact) {
+        for (int question = 0; question < 10; ++question) {
+          const double level = levels[static_cast<std::size_t>(fact)];
+          observations.push_back({seed, fact, draws.uniform() < level ? 1.0 : 0.0});
+        }
+      }
+    }
+    return observations;
+  };
+  constexpr double kTruth = 0.8 * 0.95 + 0.2 * 0.2;
+  const auto covered = [&](const auto& make_interval) {
+    int count = 0;
+    for (std::uint64_t trial = 0; trial < 400; ++trial) {
+      const Interval interval = make_interval(simulated(trial));
+      count += interval.low <= kTruth && kTruth <= interval.high;
+    }
+    return count / 400.0;
+  };
+  const auto own = [](const auto& all) { return clustered_wilson(all); };
+  const auto shared = [](const auto& all) { return clustered_wilson(all, Facts::shared_by_seeds); };
+  CHECK(covered(own) < 0.80);
+  CHECK(covered(shared) > 0.92);
+  const auto own_bootstrap = [](const auto& all) {
+    return clustered_bootstrap(all, 3, Facts::own_of_each_seed, 200);
+  };
+  const auto shared_bootstrap = [](const auto& all) {
+    return clustered_bootstrap(all, 3, Facts::shared_by_seeds, 200);
+  };
+  CHECK(covered(own_bootstrap) < 0.80);
+  CHECK(covered(shared_bootstrap) > 0.90);
+  // One fact asked in five seeds is one fact.
+  CHECK(std::isnan(clustered_bootstrap({{0, 7, 1.0}, {1, 7, 2.0}}, 1, Facts::shared_by_seeds).low));
+  CHECK(clustered_wilson({{0, 7, 1}, {1, 7, 1}}, Facts::shared_by_seeds).low ==
+        Approx(wilson(1, 1).low));
 }
 
 TEST_CASE("the bootstrap is deterministic and keeps facts whole") {

@@ -150,5 +150,17 @@ TEST_CASE("activation names what has the wrong size", "[activation]") {
         }) == "[swiglu] expected output_gradient of 6 elements, got 5");
 }
 
+// A diverged run must not look like a result.
+TEMPLATE_TEST_CASE("activations keep a NaN", "[activation]", float, double) {
+  using T = TestType;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  CHECK(std::isnan(kernels::activate<ActivationKind::relu2>(nan)));
+  CHECK(std::isnan(kernels::activation_slope<ActivationKind::relu2>(nan)));
+  CHECK(std::isnan(kernels::activate<ActivationKind::gelu>(nan)));
+  CHECK(std::isnan(kernels::activation_slope<ActivationKind::gelu>(nan)));
+  CHECK(kernels::activate<ActivationKind::relu2>(T(-2)) == T(0));
+  CHECK(kernels::activation_slope<ActivationKind::relu2>(T(-2)) == T(0));
+}
+
 }  // namespace
 }  // namespace obverse::tests

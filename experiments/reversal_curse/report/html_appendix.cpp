@@ -101,7 +101,8 @@ std::string directions_section(const nlohmann::json& summary, const std::vector<
     const auto& names = arms[i].runs.front()->directions;
     for (int asked = 0; asked < 2; ++asked) {
       const std::size_t back = static_cast<std::size_t>(asked);
-      const std::string way = "stated " + words(names[1 - back]) + ", asked " + words(names[back]);
+      const std::string way =
+          "stated " + words(names[1 - back]) + "; reverse asked " + words(names[back]);
       for (const Measure measure : {Measure::exact_match, Measure::forced_choice}) {
         const Evidence evidence = evidence_of(arms[i].runs, {asked}, measure);
         body += "<tr><th scope=\"row\">" +

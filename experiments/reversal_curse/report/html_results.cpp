@@ -97,8 +97,10 @@ std::string matrix_section(const nlohmann::json& summary) {
       "size reduced for clustering by fact and seed).");
   if (infill) {
     notes += paragraph(
-        "* Infill asks a masked model for the missing name inside the sentence it was trained on. "
-        "That is trained directly and is no evidence of reversal; it plays no part in verdicts.",
+        "* Infill asks a masked model for the missing first name of a sentence in the stated "
+        "direction, in a held-out template. Such gaps are trained directly, so that filling them "
+        "is "
+        "no evidence of reversal; it plays no part in verdicts.",
         "note");
   }
   std::string reasons;
@@ -115,13 +117,15 @@ std::string matrix_section(const nlohmann::json& summary) {
           "ways and facts never stated give when asked in the other. Unless trained and both are "
           "surely above 50 % (lower interval ends) and unseen is surely below a quarter of "
           "trained, nothing is concluded. Then: cursed, when reverse is not told from unseen, is "
-          "surely below a quarter of trained, and right answers are not surely likelier than wrong "
-          "ones by a twentieth of what they are in the trained direction; traces only, when it is "
-          "below that quarter, yet above unseen or with such a gain; reversed, when it is surely "
-          "above three quarters of trained; partly "
-          "reversed in between. Where exact match finds the facts or the format unlearned, the "
-          "forced choice among answers of the same subset is judged instead, counted from chance, "
-          "and named.") +
+          "surely below a quarter of trained, and right answers are not likelier than wrong ones "
+          "(which they are where the interval of the gain is above 0 and p below .01 by either "
+          "test); traces only, when it is below that quarter, yet above unseen or with such a "
+          "gain; "
+          "reversed, when it is surely above three quarters of trained; partly "
+          "reversed in between. Where exact match finds the facts or the format unlearned, and "
+          "facts stated both ways chose among answers too (published data), the forced choice "
+          "among "
+          "answers of the same subset is judged instead, counted from chance, and named.") +
       "<ul class=\"reasons\">" + reasons + "</ul></details>";
   return section("accuracy", "Accuracy by arm and question", notes + table + rules);
 }

@@ -54,7 +54,10 @@ border-bottom:1px solid var(--grid);padding:.2rem 0}
 constexpr const char* kTables = R"(
 table{border-collapse:separate;border-spacing:0}
 th{text-align:left;font-weight:600}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;
+background:linear-gradient(90deg,var(--page) 60%,transparent) left/2rem 100% no-repeat local,
+linear-gradient(270deg,var(--page) 60%,transparent) right/2rem 100% no-repeat local,
+linear-gradient(270deg,var(--soft),transparent) right/.4rem 100% no-repeat scroll}
 .data{font-size:.86rem;min-width:100%}
 .data th,.data td{padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--grid);
 vertical-align:baseline}
@@ -134,7 +137,9 @@ main{padding:1.75rem 1rem 3rem}h1{font-size:2rem}
 @media print{
 body{font-size:10.5pt;background:#fff}:root{--page:#fff}main{max-width:none;padding:0}
 section{margin-top:1.2rem;padding-top:.9rem}
-figure,.pair,tr,.dots-label,.strip,dl div{break-inside:avoid}h2,h3,figcaption{break-after:avoid}
+figure,.pair,tr,.dots-label,.strip,dl div,.matrix,.reasons li{break-inside:avoid}
+h2,h3,figcaption,.legend,.note,tr.group,thead{break-after:avoid}
+details::details-content{content-visibility:visible}
 .heat,.bar,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .scroll{overflow:visible}.data{font-size:.72rem}.data .number{white-space:normal}
 .multiples{grid-template-columns:repeat(3,1fr);gap:1rem}

@@ -36,6 +36,8 @@ nlohmann::json seed_metrics_of(const Arm& arm, const nlohmann::json& pooled) {
   return result;
 }
 
+// An Estimate or a LogprobGain.
+template <typename Estimate>
 nlohmann::json json_of(const std::optional<Estimate>& estimate) {
   if (!estimate) return nullptr;
   return {{"value", estimate->value}, {"ci95", {estimate->interval.low, estimate->interval.high}}};

@@ -36,27 +36,15 @@ std::optional<Estimate> estimate_of(const std::vector<const RunResult*>& runs, A
     ++seeds;
   }
   if (seeds == 0) return std::nullopt;
-  return Estimate{sum_of_means / seeds, clustered_wilson(observations)};
+  return Estimate{sum_of_means / seeds, clustered_wilson(observations, facts_of(runs))};
 }
 
-// Nats by which right answers are likelier than wrong ones, with the bootstrap's interval.
-std::optional<Estimate> gain_of(const std::vector<const RunResult*>& runs, Asked asked,
-                                const std::vector<int>& directions) {
-  std::vector<Observation> observations;
-  std::vector<double> means;
-  for (std::size_t run = 0; run < runs.size(); ++run) {
-    std::vector<double> gains;
-    for (const Outcome& outcome : runs[run]->outcomes[static_cast<std::size_t>(asked)]) {
-      const int direction = asked == Asked::trained ? 1 - outcome.direction : outcome.direction;
-      if (std::find(directions.begin(), directions.end(), direction) == directions.end()) continue;
-      gains.push_back(outcome.right_logprob - outcome.wrong_logprob);
-      observations.push_back({static_cast<int>(run), outcome.fact, gains.back()});
-    }
-    if (!gains.empty()) means.push_back(mean(gains));
+std::optional<LogprobGain> gain_of(const std::vector<const RunResult*>& runs, Asked asked,
+                                   std::vector<int> directions) {
+  if (asked == Asked::trained) {
+    for (int& direction : directions) direction = 1 - direction;
   }
-  if (means.empty()) return std::nullopt;
-  constexpr std::uint64_t kRandomSeed = 1;
-  return Estimate{mean(means), clustered_bootstrap(observations, kRandomSeed)};
+  return logprob_gain(runs, asked, directions);
 }
 
 double chance_of(const std::vector<const RunResult*>& runs, const std::vector<int>& directions) {
@@ -126,8 +114,8 @@ const char* words_of(Measure measure) {
 }
 
 bool has_trace(const Evidence& evidence) {
-  return evidence.reverse_gain && evidence.trained_gain && evidence.trained_gain->value > 0.0 &&
-         evidence.reverse_gain->interval.low > kTrace * evidence.trained_gain->value;
+  return evidence.reverse_gain && evidence.reverse_gain->interval.low > 0.0 &&
+         (evidence.reverse_gain->t_p < kTraceP || evidence.reverse_gain->ks_p < kTraceP);
 }
 
 Judgement judge(const Evidence& evidence) {
@@ -155,7 +143,7 @@ Judgement judge(const Evidence& evidence) {
   }
   // Against the trained end that makes each claim harder.
   const double little = chance + kLittle * (trained.interval.low - chance);
-  const double most = chance + kMost * (trained.value - chance);
+  const double most = chance + kMost * (trained.interval.high - chance);
   bool above_floor = false;
   std::string floor;
   if (evidence.unseen) {
@@ -168,7 +156,7 @@ Judgement judge(const Evidence& evidence) {
     above_floor = reverse.interval.low > unseen.interval.high;
     floor = "unseen " + shown(unseen);
   } else {
-    const double least = evidence.choice_chance + kTrace * (1.0 - evidence.choice_chance);
+    const double least = evidence.choice_chance + kChoiceTrace * (1.0 - evidence.choice_chance);
     above_floor = evidence.reverse_choice->interval.low > least;
     floor = "a choice of " + shown(*evidence.reverse_choice) + " where chance is " +
             percent(evidence.choice_chance);
@@ -182,8 +170,10 @@ Judgement judge(const Evidence& evidence) {
   if (surely_little && has_trace(evidence)) {
     return {Verdict::traces, Doubt::none,
             numbers + ", yet the right answer is likelier than a wrong one by " +
-                nats(evidence.reverse_gain->value) + " nats (trained " +
-                nats(evidence.trained_gain->value) + ")"};
+                nats(evidence.reverse_gain->value) + " nats (p " +
+                p_value(std::min(evidence.reverse_gain->t_p, evidence.reverse_gain->ks_p)) +
+                (evidence.trained_gain ? "; trained " + nats(evidence.trained_gain->value) : "") +
+                ")"};
   }
   if (surely_little) return {Verdict::cursed, Doubt::none, numbers};
   return inconclusive(Doubt::too_few_data, "too few facts or seeds to tell: " + numbers);

@@ -5,7 +5,7 @@
 // intervals are compared, all over the same measure (exact match; its chance level counts as 0):
 //   trained: the same facts asked in X           reverse: asked in Y
 //   both:    facts stated both ways, asked in Y  unseen:  facts never stated, asked in Y
-// Infill plays no part: it repeats the frame of the training text. Where the data hold no unseen
+// Infill plays no part: gaps of its kind are trained directly. Where the data hold no unseen
 // facts, the forced choice among answers of the same subset, whose chance is known, is the floor.
 //
 // inconclusive: one of them was not asked; or trained or both is not surely above half, so that
@@ -15,23 +15,24 @@
 // cursed: reverse is not told from unseen, is surely (upper end) below a quarter of trained, and
 //     leaves no trace in the log-probabilities.
 // traces: surely (upper end) below a quarter of trained, but either surely above unseen (lower end
-//     above upper end), or the right answer's log-probability exceeds a wrong one's by more (lower
-//     end) than a twentieth of what it does in the trained direction. The paper's own test is of
-//     that kind: an answer that is known, though another word always comes first, is no curse.
+//     above upper end), or the right answer is surely likelier than a wrong one (interval above 0,
+//     and p below .01 by the t-test or the Kolmogorov-Smirnov test). The paper's own test is that:
+//     an answer that is known, though another word always comes first, is no curse.
 // reversed: surely above unseen and above three quarters of trained.
 // partly_reversed: whatever is surely above unseen and neither traces nor reversed.
 //
 // Where exact match finds the facts or the format unlearned, the forced choice among same-subset
-// answers is judged instead (long answers are seldom reproduced to the letter) and the report names
-// that measure. Its shares are counted from chance ("a quarter of trained" is a quarter of the way
-// from chance to trained), and it must be surely above three quarters, not half, to count as
-// learned.
+// answers is judged instead (long answers are seldom reproduced to the letter), if facts stated
+// both ways were asked for it (published data), and the report names that measure. Its shares are
+// counted from chance ("a quarter of trained" is a quarter of the way from chance to trained), and
+// it must be surely above three quarters, not half, to count as learned.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/reversal_curse/logprob_gain.h"
 #include "experiments/reversal_curse/results.h"
 #include "experiments/reversal_curse/statistics.h"
 
@@ -54,7 +55,9 @@ inline constexpr double kLearnedByChoice = 0.75;
 inline constexpr double kLittle = 0.25;
 inline constexpr double kMost = 0.75;
 // A bare 95 % bound would find a trace in one of forty cursed arms.
-inline constexpr double kTrace = 0.05;
+inline constexpr double kTraceP = 0.01;
+// The part of the way from chance to certainty that a forced choice must surely be above.
+inline constexpr double kChoiceTrace = 0.05;
 // Seeds further apart than this are two outcomes, not noise around one (Kim 2025 finds such
 // splits).
 inline constexpr double kSeedSplit = 0.5;
@@ -72,8 +75,8 @@ struct Evidence {
   Measure measure = Measure::exact_match;
   double chance = 0.0;  // 0 for exact match
   std::optional<Estimate> trained, reverse, both, unseen;
-  std::optional<Estimate> trained_gain, reverse_gain;  // nats, right against wrong answer
-  std::optional<Estimate> reverse_choice;              // forced choice, whatever the measure
+  std::optional<LogprobGain> trained_gain, reverse_gain;
+  std::optional<Estimate> reverse_choice;  // forced choice, whatever the measure
   double choice_chance = 0.0;
 };
 

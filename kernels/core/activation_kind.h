@@ -1,5 +1,5 @@
-// The pointwise activations of the feed-forward layer, as values and as scalar functions that the
-// matmul epilogue and the activation kernels share.
+// The pointwise activations of the feed-forward layer, as values and as scalar functions: core,
+// since the matmul epilogue and the activation kernels share them.
 #pragma once
 
 #include "kernels/core/math.h"
@@ -22,7 +22,7 @@ inline T activate(T x) {
     const T u = T(kGeluScale) * (x + T(kGeluCubic) * x * x * x);
     return x * sigmoid(T(2) * u);
   } else if constexpr (kind == ActivationKind::relu2) {
-    const T positive = x > T(0) ? x : T(0);
+    const T positive = x < T(0) ? T(0) : x;  // NaN stays NaN
     return positive * positive;
   } else {
     return x;
@@ -37,7 +37,7 @@ inline T activation_slope(T x) {
     const T u_slope = T(kGeluScale) * (T(1) + T(3 * kGeluCubic) * x * x);
     return s + T(2) * x * s * (T(1) - s) * u_slope;
   } else if constexpr (kind == ActivationKind::relu2) {
-    return x > T(0) ? T(2) * x : T(0);
+    return x < T(0) ? T(0) : T(2) * x;
   } else {
     return T(1);
   }
