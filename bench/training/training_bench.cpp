@@ -3,8 +3,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <cxxopts.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -80,9 +82,14 @@ nlohmann::json measure(const cxxopts::ParseResult& options) {
   config.context = sequence;
   const auto objective = engine::make_objective(options["objective"].as<std::string>());
   config.mask = objective->mask();
+  for (const char* name : {"batch", "sequence", "threads", "steps"}) {
+    constexpr std::int64_t kMost = 1 << 20;
+    kernels::require(number(name) > 0 && number(name) <= kMost, "expected --", name, " from 1 to ",
+                     kMost, ", got ", number(name));
+  }
+  kernels::require(number("warmup") >= 0, "expected --warmup of at least 0, got ",
+                   number("warmup"));
   const int threads = static_cast<int>(number("threads"));
-  kernels::require(threads > 0, "[bench] expected threads above 0, got ", threads);
-  kernels::require(number("steps") > 0, "[bench] expected steps above 0, got ", number("steps"));
   omp_set_num_threads(threads);
 
   const auto device = engine::Device::named(options["device"].as<std::string>());
@@ -183,7 +190,7 @@ int run_training_bench(int argc, char** argv) {
     std::ofstream file(path);
     file << figures.dump(2) << '\n';
     file.close();
-    if (!file) throw std::runtime_error("cannot write '" + path + "'");
+    if (!file) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
   }
   return 0;
 }

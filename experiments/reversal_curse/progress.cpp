@@ -1,5 +1,6 @@
 #include "experiments/reversal_curse/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,10 +69,16 @@ void Progress::draw(bool now) {
   const int filled = std::clamp(static_cast<int>(share * kWidth), 0, kWidth);
   const std::string bar = std::string(static_cast<std::size_t>(filled), '#') +
                           std::string(static_cast<std::size_t>(kWidth - filled), '.');
-  std::fprintf(out_, "\r\033[K[%s] %d/%d runs  %.0f tokens/s  %s left", bar.c_str(),
-               runs_before_ + finished_, runs_before_ + runs_,
-               static_cast<double>(tokens_) / std::max(seconds, 1e-9),
-               share > 0.01 ? duration_text(seconds / share - seconds).c_str() : "...");
+  char line[160];
+  std::snprintf(line, sizeof line, "[%s] %d/%d runs  %.0f tokens/s  %s left", bar.c_str(),
+                runs_before_ + finished_, runs_before_ + runs_,
+                static_cast<double>(tokens_) / std::max(seconds, 1e-9),
+                share > 0.01 ? duration_text(seconds / share - seconds).c_str() : "...");
+  // What wraps could not be erased.
+  winsize window{};
+  const bool known = ioctl(fileno(out_), TIOCGWINSZ, &window) == 0 && window.ws_col > 1;
+  const int columns = known ? window.ws_col - 1 : static_cast<int>(sizeof line);
+  std::fprintf(out_, "\r\033[K%.*s", columns, line);
   std::fflush(out_);
 }
 

@@ -72,16 +72,17 @@ void check_facts(const Rows& training, const Rows& asked) {
     std::size_t own = 0, most = 0;
     const Words* nearest = nullptr;
     const WordSet asked_words = words_beside_name(row);
-    for (const auto& [name, words] : stated) {
+    for (const auto& fact : stated) {
+      const WordSet& words = fact.second;
       const auto shared = static_cast<std::size_t>(
           std::count_if(asked_words.begin(), asked_words.end(), [&](const std::string& word) {
             return words.count(word) > 0 && (uses[word] < stated.size() || stated.size() == 1);
           }));
-      if (name == row.name) {
+      if (fact.first == row.name) {
         own = shared;
       } else if (shared > most) {
         most = shared;
-        nearest = &name;
+        nearest = &fact.first;
       }
     }
     kernels::require(own > 0 && own >= most, row.place, ": expected a description that the ",

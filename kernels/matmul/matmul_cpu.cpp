@@ -158,22 +158,22 @@ struct Division {
   }
 };
 
-// Several blocks a thread where they are panel_matmul()'s, so that a slow thread does fewer. Of the
-// grids of about that many blocks, the one that keeps a thread busy for the shortest time, and of
-// those the one that packs the fewest elements: every block packs its columns of B, and of a
-// transposed A its rows (OpenBLAS: of any A).
+// One block a thread: more of them, so that a slow thread does fewer, cost 5 % of a product in
+// packing (Intel Emerald Rapids, two threads). Of the grids of about that many blocks, the one that
+// keeps a thread busy for the shortest time, and of those the one that moves the fewest elements:
+// every block packs its columns of B and reads its rows of A, of which panel_matmul() copies those
+// of a transposed one, OpenBLAS any. Copying an element costs about twice what reading one does.
 template <typename T>
 Division divide(const Matmul<T>& x) {
-  constexpr std::int64_t kBlocksPerThread = kPanels<T> ? 3 : 1;
   constexpr double kLeastOperations = 4e6;  // about 40 us: several times what waking a team costs
   constexpr std::int64_t kRowUnit = detail::kPanelRows, kColumnUnit = 64;
   const double operations = 2.0 * static_cast<double>(x.m) * static_cast<double>(x.n) *
                             static_cast<double>(std::max<std::int64_t>(1, x.k));
   const int threads = thread_count();
-  const auto wanted = static_cast<std::int64_t>(std::min(
-      threads == 1 ? 1.0 : 1.0 * threads * kBlocksPerThread, operations / kLeastOperations));
+  const auto wanted = static_cast<std::int64_t>(
+      std::min(static_cast<double>(threads), operations / kLeastOperations));
   Division best{x.m, x.n, 1, 1};
-  std::int64_t shortest = -1, fewest = -1;
+  std::int64_t shortest = -1, least = -1;
   for (std::int64_t tried = 1; tried <= wanted; ++tried) {
     Division division;
     division.columns = quotient_up(quotient_up(x.n, tried), kColumnUnit) * kColumnUnit;
@@ -181,16 +181,16 @@ Division divide(const Matmul<T>& x) {
     const std::int64_t row_blocks = quotient_up(wanted, division.column_blocks);
     division.rows = quotient_up(quotient_up(x.m, row_blocks), kRowUnit) * kRowUnit;
     division.row_blocks = quotient_up(x.m, division.rows);
-    const bool packs_a = x.transpose_a || !kPanels<T>;
-    const std::int64_t packed =
-        division.row_blocks * x.k * x.n + (packs_a ? division.column_blocks * x.m * x.k : 0);
+    const std::int64_t cost_of_a = x.transpose_a || !kPanels<T> ? 3 : 1;
+    const std::int64_t moved =
+        2 * division.row_blocks * x.k * x.n + cost_of_a * division.column_blocks * x.m * x.k;
     const std::int64_t rounds =
         quotient_up(division.row_blocks * division.column_blocks, std::int64_t{threads});
     const std::int64_t longest = rounds * division.rows * division.columns;
-    if (shortest < 0 || longest < shortest || (longest == shortest && packed < fewest)) {
+    if (shortest < 0 || longest < shortest || (longest == shortest && moved < least)) {
       best = division;
       shortest = longest;
-      fewest = packed;
+      least = moved;
     }
   }
   return best;

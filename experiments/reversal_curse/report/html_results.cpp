@@ -111,7 +111,8 @@ std::string matrix_section(const nlohmann::json& summary) {
                ".</li>";
   }
   const std::string rules =
-      "<details><summary>How verdicts are reached, and each arm’s reason</summary>" +
+      "<details class=\"rules\"><summary>How verdicts are reached, and each arm’s "
+      "reason</summary>" +
       paragraph(
           "Facts stated in one direction are compared with what the same facts, facts stated both "
           "ways and facts never stated give when asked in the other. Unless trained and both are "

@@ -62,7 +62,7 @@ linear-gradient(270deg,var(--soft),transparent) right/.4rem 100% no-repeat scrol
 .data th,.data td{padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--grid);
 vertical-align:baseline}
 .data thead th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--soft)}
-.data tbody th{font-weight:400}
+.data tbody th{font-weight:400;min-width:9rem}
 .data .group th{font-weight:600;padding-top:1.1rem;border-bottom-color:var(--rule)}
 .data .number,.data .words{white-space:nowrap}
 .scroll+p{margin-top:1.5rem}
@@ -139,7 +139,7 @@ body{font-size:10.5pt;background:#fff}:root{--page:#fff}main{max-width:none;padd
 section{margin-top:1.2rem;padding-top:.9rem}
 figure,.pair,tr,.dots-label,.strip,dl div,.matrix,.reasons li{break-inside:avoid}
 h2,h3,figcaption,.legend,.note,tr.group,thead{break-after:avoid}
-details::details-content{content-visibility:visible}
+details.rules::details-content{content-visibility:visible}
 .heat,.bar,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .scroll{overflow:visible}.data{font-size:.72rem}.data .number{white-space:normal}
 .multiples{grid-template-columns:repeat(3,1fr);gap:1rem}
