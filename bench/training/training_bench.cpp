@@ -173,6 +173,8 @@ int run_training_bench(int argc, char** argv) {
     figures = measure(parsed);
   } catch (const std::bad_alloc&) {
     throw;
+  } catch (const std::runtime_error&) {  // training that diverged
+    throw;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "obverse-bench training: %s (--help shows the options)\n", error.what());
     return 2;

@@ -57,6 +57,12 @@ WordSpan described_side(const PublishedRow& row) {
 
 }  // namespace
 
+std::string joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
 std::vector<PublishedRow> read_rows(const std::filesystem::path& file) {
   std::ifstream input(file);
   kernels::require(std::filesystem::is_regular_file(file) && input.good(), file.string(),

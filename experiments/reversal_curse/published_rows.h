@@ -9,6 +9,9 @@ namespace obverse::reversal {
 
 using Words = std::vector<std::string>;
 
+// With blanks between them, for messages.
+std::string joined(const Words& words);
+
 struct WordSpan {
   int begin = 0;
   int length = 0;  // 0: not located

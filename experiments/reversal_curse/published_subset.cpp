@@ -51,12 +51,6 @@ WordSet words_beside_name(const PublishedRow& row) {
   return words;
 }
 
-std::string joined(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 // Throws where a row shares more words with what training states of another name than with what it
 // states of its own: held-out templates rephrase a description, but never into somebody else's.
 // Words that training uses of every name tell nothing.

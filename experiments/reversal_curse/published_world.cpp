@@ -23,12 +23,6 @@ using Tokens = std::vector<std::int32_t>;
 
 constexpr int kNameToDescription = 0, kDescriptionToName = 1;
 
-std::string joined(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 // A question before its candidates are known.
 struct Asking {
   Question question;

@@ -194,7 +194,7 @@ void panel_matmul(const PanelMatmul<T>& x) {
   constexpr std::int64_t kCopyStride = kPanelBlockRows + kAlignment;
   const bool copy_a = x.a.column_stride * sizeof(T) >= 4096 && x.n > kWidth;
   const std::int64_t copy_elements = copy_a ? most_depth * kCopyStride : 0;
-  Scratch<T> scratch(most_depth * most_columns + kAlignment + copy_elements);
+  Scratch<T> scratch(panel_matmul_scratch<T>(x.n, x.k));
   T* packed = scratch.take(most_depth * most_columns + kAlignment);
   packed +=
       (kAlignment - reinterpret_cast<std::uintptr_t>(packed) / sizeof(T) % kAlignment) % kAlignment;

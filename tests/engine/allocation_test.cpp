@@ -113,6 +113,7 @@ void check_steady(const TransformerConfig& config, const engine::Objective& obje
   CHECK(made == 0);
   CHECK(device.allocator().use().system_allocations == use.system_allocations);
   CHECK(device.allocator().use().reserved_bytes == use.reserved_bytes);
+  CHECK(device.allocator().use().peak_total_bytes == use.peak_total_bytes);
 }
 
 TEST_CASE("allocations are counted at all", "[allocation]") {
