@@ -2,12 +2,14 @@
 
 # What every file is compiled with. No -ffast-math: a NaN must stay a NaN, or a diverged run would look like a result.
 function(obverse_compile_options)
-  add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
+  # nvcc is given none of these: it knows few of them, and a .cu file's host code only starts kernels.
+  set(options -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
   # Both only drop side effects that nobody here reads (errno, floating-point exception flags) and let loops vectorise.
-  add_compile_options(-fno-math-errno -fno-trapping-math)
+  list(APPEND options -fno-math-errno -fno-trapping-math)
   if(OBVERSE_NATIVE)
-    add_compile_options(-march=native)
+    list(APPEND options -march=native)
   endif()
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${options}>")
   if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR OBVERSE_SANITIZE)
     add_compile_definitions(OBVERSE_CHECK_BOUNDS)
   endif()
@@ -49,10 +51,39 @@ macro(obverse_find_dependencies)
   execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short HEAD OUTPUT_VARIABLE OBVERSE_COMMIT
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 
+endmacro()
+
+# Sets OBVERSE_CUDA_ENABLED. A toolkit is looked for and never required; kernels are then built for every architecture of
+# OBVERSE_CUDA_ARCHITECTURES, and their use of registers is a product of the build (kernel_resources.md and .json).
+macro(obverse_find_cuda)
+  set(OBVERSE_CUDA_ENABLED FALSE)
   include(CheckLanguage)
-  check_language(CUDA)
-  if(CMAKE_CUDA_COMPILER)
-    message(STATUS "CUDA: found (${CMAKE_CUDA_COMPILER}); this release has no CUDA kernels yet")
+  # Where the toolkit's own packages put it, which is not on everybody's PATH.
+  if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
+    set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+  elseif(OBVERSE_CUDA)
+    check_language(CUDA)
+  endif()
+  if(NOT OBVERSE_CUDA)
+    message(STATUS "CUDA: switched off (OBVERSE_CUDA)")
+  elseif(OBVERSE_SANITIZE)
+    message(STATUS "CUDA: left out of the sanitizer build, which is for host code")
+  elseif(CMAKE_CUDA_COMPILER)
+    find_package(Python3 REQUIRED COMPONENTS Interpreter)
+    set(CMAKE_CUDA_ARCHITECTURES ${OBVERSE_CUDA_ARCHITECTURES})
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    # Debian 12's CMake does not know that nvcc has C++20.
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    endif()
+    set(CMAKE_CUDA_STANDARD 20)
+    # Host constexpr functions, Philox among them, are called in kernels.
+    add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/cmake/kernel_resources.py compile
+        --allowed ${CMAKE_SOURCE_DIR}/cmake/kernels_allowed_to_spill.txt --)
+    set(OBVERSE_CUDA_ENABLED TRUE)
+    message(STATUS "CUDA: ${CMAKE_CUDA_COMPILER_VERSION} for ${OBVERSE_CUDA_ARCHITECTURES}")
   else()
     message(STATUS "CUDA: not found, not required")
   endif()
@@ -85,7 +116,22 @@ function(obverse_operations)
     endforeach()
     obverse_library(kernels_${name} SOURCES ${CMAKE_SOURCE_DIR}/kernels/${name}/${name}_cpu.cpp
                     DEPENDS obverse_kernels_core OpenMP::OpenMP_CXX)
+    # An operation has its CUDA kernels where its folder holds them.
+    set(kernel ${CMAKE_SOURCE_DIR}/kernels/${name}/${name}_cuda.cu)
+    if(OBVERSE_CUDA_ENABLED AND EXISTS ${kernel})
+      target_sources(obverse_kernels_${name} PRIVATE ${kernel})
+      target_link_libraries(obverse_kernels_${name} PUBLIC obverse_kernels_device)
+      list(APPEND with_cuda obverse_kernels_${name})
+      list(APPEND objects "$<FILTER:$<TARGET_OBJECTS:obverse_kernels_${name}>,INCLUDE,[.]cu[.]o$>")
+    endif()
   endforeach()
+  if(with_cuda)
+    add_custom_target(kernel_resources ALL
+      COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/cmake/kernel_resources.py table
+              --output ${CMAKE_BINARY_DIR}/kernel_resources "$<JOIN:${objects},.resources.json$<SEMICOLON>>.resources.json"
+      COMMAND_EXPAND_LISTS VERBATIM)
+    add_dependencies(kernel_resources ${with_cuda})
+  endif()
   target_link_libraries(obverse_kernels_matmul PUBLIC openblas)
   list(TRANSFORM names PREPEND obverse_kernels_)
   add_library(obverse_kernels INTERFACE)

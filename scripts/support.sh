@@ -25,6 +25,9 @@ is_there() {
   local kind=$1 name=$2
   if [[ $kind == command ]]; then
     command -v "$name" > /dev/null || [[ $name == g++ && -n ${CXX:-} ]]
+  elif [[ $kind == library ]]; then
+    compgen -G "/usr/lib/$name" > /dev/null || compgen -G "/usr/lib/*/$name" > /dev/null ||
+      compgen -G "/usr/local/lib/$name" > /dev/null
   else
     compgen -G "/usr/include/$name" > /dev/null || compgen -G "/usr/include/*/$name" > /dev/null ||
       compgen -G "/usr/local/include/$name" > /dev/null

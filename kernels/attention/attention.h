@@ -1,11 +1,13 @@
 // Scaled dot-product attention with grouped-query heads and causal, bidirectional or prefix masks.
 // Forward keeps one log-sum-exp a query row; backward recomputes the scores from it (Dao et al.
 // 2022, FlashAttention, arXiv:2205.14135), so no [sequence, sequence] array per head survives
-// forward. Deterministic.
+// forward. Deterministic, but for backward where that is given up.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/core/bf16.h"
+#include "kernels/core/qualifiers.h"
 #include "kernels/core/span.h"
 
 namespace obverse::kernels {
@@ -25,6 +27,31 @@ struct AttentionShape {
   double scale = 1.0;  // multiplies query . key
 };
 
+// What one sequence's queries see: under every mask the first so many keys.
+template <typename Index>
+struct AttentionVisibility {
+  AttentionMask mask = AttentionMask::causal;
+  Index length = 0, prefix = 0;
+
+  OBVERSE_HOST_DEVICE constexpr Index keys(Index query) const {
+    if (query >= length) return 0;
+    if (mask == AttentionMask::bidirectional) return length;
+    Index count = query + 1;
+    if (mask == AttentionMask::prefix && prefix > count) count = prefix;
+    return count < length ? count : length;
+  }
+  // The most that any query of [begin, end) sees.
+  OBVERSE_HOST_DEVICE constexpr Index keys(Index begin, Index end) const {
+    return begin >= length ? 0 : keys((end < length ? end : length) - 1);
+  }
+  // The first query that sees `key`; `length` where none does.
+  OBVERSE_HOST_DEVICE constexpr Index first_query(Index key) const {
+    if (key >= length) return length;
+    return mask == AttentionMask::causal || (mask == AttentionMask::prefix && key >= prefix) ? key
+                                                                                             : 0;
+  }
+};
+
 // A [batch * sequence, heads, head_size] array whose tokens are `stride` elements apart, so that
 // query, key and value may be parts of one packed projection. `elements` starts at the first head
 // of the first token.
@@ -42,9 +69,9 @@ struct AttentionForward {
   HeadView<const T> key, value;       // key_value_heads
   Span<const std::int32_t> lengths;   // [batch] in tokens, or empty: all full
   Span<const std::int32_t> prefixes;  // [batch] in tokens; REQUIRES: given for the prefix mask
-  Span<const T> slopes;               // [heads] or empty; ALiBi: score -= slope * |i - j|
+  Span<const Accumulator<T>> slopes;  // [heads] or empty; ALiBi: score -= slope * |i - j|
   Span<T> out;                        // [batch, sequence, heads, head_size]; saved for backward
-  Span<T> log_sum_exp;                // [batch, heads, sequence]; saved for backward
+  Span<Accumulator<T>> log_sum_exp;   // [batch, heads, sequence]; saved for backward
 };
 
 template <typename T>
@@ -52,12 +79,15 @@ struct AttentionBackward {
   AttentionShape shape;
   HeadView<const T> query, key, value;
   Span<const std::int32_t> lengths, prefixes;
-  Span<const T> slopes;
-  Span<const T> out;              // [batch, sequence, heads, head_size]
-  Span<const T> log_sum_exp;      // [batch, heads, sequence]
-  Span<const T> output_gradient;  // [batch, sequence, heads, head_size]
+  Span<const Accumulator<T>> slopes;
+  Span<const T> out;                       // [batch, sequence, heads, head_size]
+  Span<const Accumulator<T>> log_sum_exp;  // [batch, heads, sequence]
+  Span<const T> output_gradient;           // [batch, sequence, heads, head_size]
   HeadView<T> query_gradient, key_gradient,
       value_gradient;  // overwritten; alias none of the inputs
+  // The same bits on every run. Giving it up lets the CUDA kernels add up the query gradient with
+  // atomic additions, five products of the scores' size instead of seven.
+  bool deterministic = true;
 };
 
 namespace cpu {
@@ -66,5 +96,19 @@ void attention_forward(const AttentionForward<T>& arguments);
 template <typename T>
 void attention_backward(const AttentionBackward<T>& arguments);
 }  // namespace cpu
+
+// For float and bf16; head sizes up to 256 forward and 128 backward, a scale above 0. Heads that
+// start at multiples of 16 bytes (pointer, stride and head size) load fastest. Lengths and prefixes
+// are in device memory and so cannot be checked: they count as if clamped to [0, sequence].
+// Backward takes its row sums, one float a query row, and without `deterministic` a float for each
+// element of the query gradient from the stream's caching allocator for as long as it runs, so that
+// callers need not know which mode and type want how much.
+namespace cuda {
+class Stream;
+template <typename T>
+void attention_forward(const AttentionForward<T>& arguments, Stream& stream);
+template <typename T>
+void attention_backward(const AttentionBackward<T>& arguments, Stream& stream);
+}  // namespace cuda
 
 }  // namespace obverse::kernels

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_check.h"
 #include "kernels/core/check.h"
 #include "kernels/core/math.h"
 #include "kernels/core/parallel.h"
@@ -22,23 +23,7 @@ std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// What both directions know of one sequence. Under every mask the keys that a query sees are the
-// first so many.
-struct Visibility {
-  AttentionMask mask;
-  std::int64_t length, prefix;
-
-  std::int64_t keys(std::int64_t query) const {
-    if (query >= length) return 0;
-    if (mask == AttentionMask::bidirectional) return length;
-    const std::int64_t causal = query + 1;
-    return std::min(length, mask == AttentionMask::prefix ? std::max(causal, prefix) : causal);
-  }
-  // The most that any query of [begin, end) sees.
-  std::int64_t keys(std::int64_t begin, std::int64_t end) const {
-    return begin >= length ? 0 : keys(std::min(end, length) - 1);
-  }
-};
+using Visibility = AttentionVisibility<std::int64_t>;
 
 template <typename Arguments>
 Visibility visibility_of(const Arguments& x, std::int64_t batch) {
@@ -270,47 +255,14 @@ struct Attention {
 
 template <typename Arguments>
 void check(const Arguments& x, const char* name) {
+  check_attention(x, name);
   const AttentionShape& s = x.shape;
-  require(s.batch > 0 && s.sequence > 0 && s.heads > 0 && s.key_value_heads > 0 && s.head_size > 0,
-          "[", name, "] expected sizes above 0, got batch ", s.batch, ", sequence ", s.sequence,
-          ", heads ", s.heads, ", key_value_heads ", s.key_value_heads, ", head_size ",
-          s.head_size);
-  require(s.heads % s.key_value_heads == 0, "[", name,
-          "] expected key_value_heads to divide heads, got ", s.key_value_heads, " and ", s.heads);
-  const std::int64_t tokens = s.batch * s.sequence;
-  const auto expect = [&](const char* what, std::int64_t found, std::int64_t expected) {
-    require(found == expected, "[", name, "] expected ", what, " of ", expected, " elements, got ",
-            found);
-  };
-  const auto expect_heads = [&](const char* what, const auto& view, std::int64_t heads) {
-    require(view.stride >= heads * s.head_size, "[", name, "] expected a stride of at least ",
-            heads * s.head_size, " for ", what, ", got ", view.stride);
-    const std::int64_t least = (tokens - 1) * view.stride + heads * s.head_size;
-    require(view.elements.size() >= least, "[", name, "] expected ", what, " of at least ", least,
-            " elements, got ", view.elements.size());
-  };
-  expect_heads("query", x.query, s.heads);
-  expect_heads("key", x.key, s.key_value_heads);
-  expect_heads("value", x.value, s.key_value_heads);
-  expect("out", x.out.size(), tokens * s.heads * s.head_size);
-  expect("log_sum_exp", x.log_sum_exp.size(), tokens * s.heads);
-  if (!x.slopes.empty()) expect("slopes", x.slopes.size(), s.heads);
-  const bool has_prefixes = s.mask == AttentionMask::prefix || !x.prefixes.empty();
-  if (!x.lengths.empty() || has_prefixes) {
-    if (!x.lengths.empty()) expect("lengths", x.lengths.size(), s.batch);
-    if (has_prefixes) expect("prefixes", x.prefixes.size(), s.batch);
-    for (std::int64_t b = 0; b < s.batch; ++b) {
-      const Visibility v = visibility_of(x, b);
-      require(v.length >= 0 && v.length <= s.sequence && v.prefix >= 0, "[", name,
-              "] expected lengths in [0, ", s.sequence, "] and prefixes of at least 0, got ",
-              v.length, " and ", v.prefix, " for sequence ", b);
-    }
-  }
-  if constexpr (requires { x.query_gradient; }) {
-    expect("output_gradient", x.output_gradient.size(), tokens * s.heads * s.head_size);
-    expect_heads("query_gradient", x.query_gradient, s.heads);
-    expect_heads("key_gradient", x.key_gradient, s.key_value_heads);
-    expect_heads("value_gradient", x.value_gradient, s.key_value_heads);
+  if (x.lengths.empty() && x.prefixes.empty()) return;
+  for (std::int64_t b = 0; b < s.batch; ++b) {
+    const Visibility v = visibility_of(x, b);
+    require(v.length >= 0 && v.length <= s.sequence && v.prefix >= 0, "[", name,
+            "] expected lengths in [0, ", s.sequence, "] and prefixes of at least 0, got ",
+            v.length, " and ", v.prefix, " for sequence ", b);
   }
 }
 

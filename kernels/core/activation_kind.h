@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/core/math.h"
+#include "kernels/core/qualifiers.h"
 
 namespace obverse::kernels {
 
@@ -16,7 +17,7 @@ inline constexpr double kGeluScale = 0.7978845608028654;  // sqrt(2 / pi)
 inline constexpr double kGeluCubic = 0.044715;
 
 template <ActivationKind kind, typename T>
-inline T activate(T x) {
+OBVERSE_HOST_DEVICE inline T activate(T x) {
   if constexpr (kind == ActivationKind::gelu) {
     // x * sigmoid(2u) equals 0.5 x (1 + tanh(u)) with one division fewer.
     const T u = T(kGeluScale) * (x + T(kGeluCubic) * x * x * x);
@@ -30,7 +31,7 @@ inline T activate(T x) {
 }
 
 template <ActivationKind kind, typename T>
-inline T activation_slope(T x) {
+OBVERSE_HOST_DEVICE inline T activation_slope(T x) {
   if constexpr (kind == ActivationKind::gelu) {
     const T u = T(kGeluScale) * (x + T(kGeluCubic) * x * x * x);
     const T s = sigmoid(T(2) * u);

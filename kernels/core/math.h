@@ -1,11 +1,14 @@
 // Scalar functions that the compiler can vectorise: no calls, no branches. The float versions keep
 // a relative error of a few units in the last place; the double versions are the C library's, since
-// gradient checks compare to 1e-6.
+// gradient checks compare to 1e-6. On a GPU the float versions take its approximate exponential and
+// quotient, which err by a few units in the last place of 1, the most that tanh and sigmoid show.
 #pragma once
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
+
+#include "kernels/core/qualifiers.h"
 
 namespace obverse::kernels {
 
@@ -13,7 +16,10 @@ namespace obverse::kernels {
 // classic Cephes reduction with ln 2 in two parts). Below -87.3 the result is 0; above 88 it stays
 // at exp(88) = 1.7e38, which no caller here reaches. NaN stays NaN: the clamp is written so that
 // comparisons with NaN leave it alone.
-inline float exp(float x) {
+OBVERSE_HOST_DEVICE inline float exp(float x) {
+#ifdef __CUDA_ARCH__
+  return __expf(x);
+#else
   const float low = x < -87.3f ? -87.3f : x;
   const float clamped = low > 88.0f ? 88.0f : low;
   constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -33,6 +39,7 @@ inline float exp(float x) {
   const float power = std::bit_cast<float>((bits - 0x4B400000 + 127) << 23);
   const float result = p * power;
   return x < -87.3f ? 0.0f : result;
+#endif
 }
 
 inline double exp(double x) { return std::exp(x); }
@@ -49,8 +56,12 @@ inline double tanh(double x) {
 }
 
 template <typename T>
-inline T sigmoid(T x) {
+OBVERSE_HOST_DEVICE inline T sigmoid(T x) {
+#ifdef __CUDA_ARCH__
+  return __fdividef(1.0f, 1.0f + kernels::exp(-x));
+#else
   return T(1) / (T(1) + kernels::exp(-x));
+#endif
 }
 
 }  // namespace obverse::kernels

@@ -22,6 +22,7 @@ enum class Purpose : std::uint32_t {
   bootstrap = 7,
   generation = 8,
   test = 9,
+  rounding = 10,
 };
 
 struct RandomKey {

@@ -31,7 +31,9 @@ class Span {
   constexpr T* end() const { return data_ + size_; }
 
   constexpr T& operator[](std::int64_t index) const {
-#ifdef OBVERSE_CHECK_BOUNDS
+#if defined(OBVERSE_CHECK_BOUNDS) && defined(__CUDA_ARCH__)
+    if (index < 0 || index >= size_) __trap();
+#elif defined(OBVERSE_CHECK_BOUNDS)
     if (index < 0 || index >= size_) {
       throw std::out_of_range("[span] expected an index below " + std::to_string(size_) + ", got " +
                               std::to_string(index));
@@ -42,7 +44,9 @@ class Span {
 
   // REQUIRES: 0 <= offset, 0 <= count, offset + count <= size().
   constexpr Span subspan(std::int64_t offset, std::int64_t count) const {
-#ifdef OBVERSE_CHECK_BOUNDS
+#if defined(OBVERSE_CHECK_BOUNDS) && defined(__CUDA_ARCH__)
+    if (offset < 0 || count < 0 || offset + count > size_) __trap();
+#elif defined(OBVERSE_CHECK_BOUNDS)
     if (offset < 0 || count < 0 || offset + count > size_) {
       throw std::out_of_range("[span] expected a part of " + std::to_string(size_) +
                               " elements, got " + std::to_string(count) + " from " +

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul/matmul_check.h"
 #include "kernels/matmul/panel_matmul.h"
 
 namespace obverse::kernels::cpu {
@@ -145,6 +145,16 @@ constexpr std::int64_t quotient_up(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
 }
 
+// The least that a thread is woken for: about 40 us, several times what waking a team costs.
+constexpr double kLeastOperations = 4e6;
+
+// Of one product.
+template <typename T>
+double operations(const Matmul<T>& x) {
+  return 2.0 * static_cast<double>(x.m) * static_cast<double>(x.n) *
+         static_cast<double>(std::max<std::int64_t>(1, x.k));
+}
+
 // A grid of blocks over the output.
 struct Division {
   std::int64_t rows, columns;  // of a block, but for the last ones
@@ -165,13 +175,10 @@ struct Division {
 // of a transposed one, OpenBLAS any. Copying an element costs about twice what reading one does.
 template <typename T>
 Division divide(const Matmul<T>& x) {
-  constexpr double kLeastOperations = 4e6;  // about 40 us: several times what waking a team costs
   constexpr std::int64_t kRowUnit = detail::kPanelRows, kColumnUnit = 64;
-  const double operations = 2.0 * static_cast<double>(x.m) * static_cast<double>(x.n) *
-                            static_cast<double>(std::max<std::int64_t>(1, x.k));
-  const int threads = thread_count();
+  const std::int64_t threads = quotient_up(thread_count(), x.batch);  // for each matrix of a batch
   const auto wanted = static_cast<std::int64_t>(
-      std::min(static_cast<double>(threads), operations / kLeastOperations));
+      std::min(static_cast<double>(threads), operations(x) / kLeastOperations));
   Division best{x.m, x.n, 1, 1};
   std::int64_t shortest = -1, least = -1;
   for (std::int64_t tried = 1; tried <= wanted; ++tried) {
@@ -184,8 +191,7 @@ Division divide(const Matmul<T>& x) {
     const std::int64_t cost_of_a = x.transpose_a || !kPanels<T> ? 3 : 1;
     const std::int64_t moved =
         2 * division.row_blocks * x.k * x.n + cost_of_a * division.column_blocks * x.m * x.k;
-    const std::int64_t rounds =
-        quotient_up(division.row_blocks * division.column_blocks, std::int64_t{threads});
+    const std::int64_t rounds = quotient_up(division.row_blocks * division.column_blocks, threads);
     const std::int64_t longest = rounds * division.rows * division.columns;
     if (shortest < 0 || longest < shortest || (longest == shortest && moved < least)) {
       best = division;
@@ -196,44 +202,42 @@ Division divide(const Matmul<T>& x) {
   return best;
 }
 
+// One product of a batch.
 template <typename T>
-void check(const Matmul<T>& x) {
-  require(x.m >= 0 && x.n >= 0 && x.k >= 0, "[matmul] expected sizes of at least 0, got m = ", x.m,
-          ", n = ", x.n, ", k = ", x.k);
-  constexpr std::int64_t kMost = 2147483647;  // OpenBLAS takes 32-bit sizes
-  require(x.m <= kMost && x.n <= kMost && x.k <= kMost,
-          "[matmul] expected sizes below 2^31, got m = ", x.m, ", n = ", x.n, ", k = ", x.k);
-  const auto expect = [&](const char* what, std::int64_t found, std::int64_t expected) {
-    require(found == expected, "[matmul] expected ", what, " of ", expected, " elements (m = ", x.m,
-            ", n = ", x.n, ", k = ", x.k, "), got ", found);
+Matmul<T> matrix_of(const Matmul<T>& x, std::int64_t index) {
+  const auto part = [&]<typename U>(Span<U> all, std::int64_t stride, std::int64_t elements) {
+    return all.empty() ? all : all.subspan(index * batch_stride(stride, elements), elements);
   };
-  expect("a", x.a.size(), x.m * x.k);
-  expect("b", x.b.size(), x.k * x.n);
-  expect("out", x.out.size(), x.m * x.n);
-  if (!x.bias.empty()) expect("bias", x.bias.size(), x.n);
-  if (!x.residual.empty()) expect("residual", x.residual.size(), x.m * x.n);
-  if (!x.pre_activation.empty()) expect("pre_activation", x.pre_activation.size(), x.m * x.n);
-  require(!x.accumulate ||
-              (x.bias.empty() && x.residual.empty() && x.activation == ActivationKind::none),
-          "[matmul] expected no bias, residual or activation where the product accumulates");
-  // The product is written to `out` before the residual is read.
-  require(x.activation == ActivationKind::none || x.residual.empty() || !x.pre_activation.empty() ||
-              x.residual.data() != x.out.data(),
-          "[matmul] expected pre_activation where an activated product adds a residual in place");
+  Matmul<T> one = x;
+  one.a = part(x.a, x.a_stride, x.m * x.k);
+  one.b = part(x.b, x.b_stride, x.k * x.n);
+  one.residual = part(x.residual, x.out_stride, x.m * x.n);
+  one.pre_activation = part(x.pre_activation, x.out_stride, x.m * x.n);
+  one.out = part(x.out, x.out_stride, x.m * x.n);
+  return one;
 }
 
 }  // namespace
 
 template <typename T>
 void matmul(const Matmul<T>& x) {
-  check(x);
-  if (x.m == 0 || x.n == 0) return;
+  check_matmul(x);
+  if (x.m == 0 || x.n == 0 || x.batch == 0) return;
   if constexpr (!kPanels<T>) keep_openblas_to_the_calling_thread();
   const Division division = divide(x);
+  const std::int64_t blocks = division.row_blocks * division.column_blocks;
+  // Small products of a batch go to a thread together until they are worth waking it.
+  const auto grain = x.batch == 1
+                         ? std::int64_t{1}
+                         : 1 + static_cast<std::int64_t>(
+                                   kLeastOperations * static_cast<double>(blocks) / operations(x));
   parallel_for(
-      division.row_blocks * division.column_blocks, 1,
+      x.batch * blocks, grain,
       [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) multiply(x, division.block(x, i));
+        for (std::int64_t i = begin; i < end; ++i) {
+          const Matmul<T> one = matrix_of(x, i / blocks);
+          multiply(one, division.block(one, i % blocks));
+        }
       },
       [&] {
         if constexpr (kPanels<T>) Scratch<T>::reserve(panel_matmul_scratch<T>(x.n, x.k));

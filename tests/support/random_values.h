@@ -100,8 +100,8 @@ void check_same_bits(const std::vector<T>& actual, const std::vector<T>& expecte
   REQUIRE(actual.size() == expected.size());
   for (std::size_t i = 0; i < actual.size(); ++i) {
     if (std::memcmp(&actual[i], &expected[i], sizeof(T)) != 0) {
-      FAIL_CHECK(what << "[" << i << "]: expected the bits of " << expected[i] << ", got "
-                      << actual[i]);
+      FAIL_CHECK(what << "[" << i << "]: expected the bits of " << static_cast<double>(expected[i])
+                      << ", got " << static_cast<double>(actual[i]));
       return;
     }
   }

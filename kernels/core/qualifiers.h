@@ -1,0 +1,18 @@
+// What lets one function serve host and device. Expands to nothing where no CUDA compiler reads it.
+#pragma once
+
+#ifdef __CUDACC__
+#define OBVERSE_HOST_DEVICE __host__ __device__
+#else
+#define OBVERSE_HOST_DEVICE
+#endif
+
+// Before a loop of a kernel: unroll it wholly, since it indexes registers, or not at all, since its
+// body is long.
+#ifdef __CUDACC__
+#define OBVERSE_UNROLL _Pragma("unroll")
+#define OBVERSE_NO_UNROLL _Pragma("unroll 1")
+#else
+#define OBVERSE_UNROLL
+#define OBVERSE_NO_UNROLL
+#endif

@@ -1,0 +1,512 @@
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tests/backends/backend.h"
+#include "tests/support/catch.h"
+
+namespace obverse::tests {
+namespace {
+
+using kernels::Accumulator;
+using kernels::AttentionMask;
+using kernels::AttentionShape;
+
+struct Case {
+  AttentionShape shape;
+  std::vector<std::int32_t> lengths, prefixes;
+  bool alibi = false;
+  std::int64_t gap = 0;    // between the tokens of the packed projection
+  std::int64_t start = 0;  // before the first of them
+
+  std::int64_t stride() const {
+    return (shape.heads + 2 * shape.key_value_heads) * shape.head_size + gap;
+  }
+  std::int64_t tokens() const { return shape.batch * shape.sequence; }
+  std::int64_t packed_size() const { return start + tokens() * stride(); }
+  std::int64_t rows() const { return tokens() * shape.heads; }
+  std::int64_t outputs() const { return rows() * shape.head_size; }
+  std::int64_t length(std::int64_t batch) const {
+    if (lengths.empty()) return shape.sequence;
+    return std::clamp<std::int64_t>(lengths[static_cast<std::size_t>(batch)], 0, shape.sequence);
+  }
+  bool sees(std::int64_t batch, std::int64_t query, std::int64_t key) const {
+    if (query >= length(batch) || key >= length(batch)) return false;
+    if (shape.mask == AttentionMask::bidirectional || key <= query) return true;
+    return shape.mask == AttentionMask::prefix && key < prefixes[static_cast<std::size_t>(batch)];
+  }
+  std::vector<float> slopes() const {
+    std::vector<float> result;
+    for (std::int64_t h = 0; alibi && h < shape.heads; ++h) {
+      result.push_back(1.0f / static_cast<float>(2 << h));
+    }
+    return result;
+  }
+  std::string text() const {
+    const auto list = [](const std::vector<std::int32_t>& values) {
+      std::string result;
+      for (const std::int32_t value : values) result += " " + std::to_string(value);
+      return result.empty() ? " none" : result;
+    };
+    return "batch " + std::to_string(shape.batch) + ", sequence " + std::to_string(shape.sequence) +
+           ", heads " + std::to_string(shape.heads) + "/" + std::to_string(shape.key_value_heads) +
+           ", head_size " + std::to_string(shape.head_size) + ", mask " +
+           std::to_string(static_cast<int>(shape.mask)) + ", lengths" + list(lengths) +
+           ", prefixes" + list(prefixes) + ", alibi " + std::to_string(alibi) + ", gap " +
+           std::to_string(gap) + ", start " + std::to_string(start);
+  }
+};
+
+Case make_case(std::int64_t head_size, std::int64_t sequence, AttentionMask mask,
+               std::int64_t heads = 1, std::int64_t key_value_heads = 1, std::int64_t batch = 1) {
+  Case c;
+  c.shape = {batch,
+             sequence,
+             heads,
+             key_value_heads,
+             head_size,
+             mask,
+             1.0 / std::sqrt(static_cast<double>(head_size))};
+  if (mask == AttentionMask::prefix) {
+    // Inside of a block, none, and more than there is.
+    for (std::int64_t b = 0; b < batch; ++b) {
+      const std::int64_t prefixes[] = {sequence / 3 + 1, 0, sequence + 1};
+      c.prefixes.push_back(static_cast<std::int32_t>(prefixes[b % 3]));
+    }
+  }
+  return c;
+}
+
+// Every step of attention with the whole score matrix, as one would write it down. In double it is
+// the reference; with each array rounded to T, sums being kept in float, it is what one would get
+// from plain operations in that type.
+template <typename T, typename Real>
+struct Plain {
+  std::vector<Real> out, log_sum_exp, gradient;  // the gradient is packed as the input is
+
+  static Real rounded(Real value) {
+    if constexpr (std::is_same_v<Real, double>) {
+      return value;
+    } else {
+      return static_cast<Real>(T(value));
+    }
+  }
+
+  Plain(const Case& c, const std::vector<T>& packed, const std::vector<T>& output_gradient)
+      : out(static_cast<std::size_t>(c.outputs())),
+        log_sum_exp(static_cast<std::size_t>(c.rows())),
+        gradient(packed.size()) {
+    const AttentionShape& s = c.shape;
+    const auto slopes = c.slopes();
+    const auto scale = static_cast<Real>(s.scale);
+    const auto size = static_cast<std::size_t>(s.head_size);
+    std::vector<Real> p(static_cast<std::size_t>(s.sequence));
+    for (std::int64_t b = 0; b < s.batch; ++b) {
+      for (std::int64_t h = 0; h < s.heads; ++h) {
+        const std::int64_t key_head = s.heads + h / (s.heads / s.key_value_heads);
+        const auto at = [&](std::int64_t token, std::int64_t head) {
+          return static_cast<std::size_t>(c.start + (b * s.sequence + token) * c.stride() +
+                                          head * s.head_size);
+        };
+        for (std::int64_t i = 0; i < s.sequence; ++i) {
+          if (!c.sees(b, i, 0)) continue;
+          const auto o = static_cast<std::size_t>((b * s.sequence + i) * s.heads + h) * size;
+          const std::size_t q = at(i, h);
+          std::vector<std::int64_t> keys;
+          for (std::int64_t j = 0; j < s.sequence; ++j) {
+            if (c.sees(b, i, j)) keys.push_back(j);
+          }
+          Real largest = -INFINITY, sum = 0;
+          for (const std::int64_t j : keys) {
+            Real& score = p[static_cast<std::size_t>(j)];
+            score = rounded(scale * rounded(dot(&packed[q], &packed[at(j, key_head)], size)));
+            if (c.alibi) {
+              score = rounded(score - Real(slopes[static_cast<std::size_t>(h)]) *
+                                          static_cast<Real>(std::abs(i - j)));
+            }
+            largest = std::max(largest, score);
+          }
+          for (const std::int64_t j : keys) {
+            sum += std::exp(p[static_cast<std::size_t>(j)] - largest);
+          }
+          log_sum_exp[static_cast<std::size_t>((b * s.heads + h) * s.sequence + i)] =
+              largest + std::log(sum);
+          for (const std::int64_t j : keys) {
+            Real& weight = p[static_cast<std::size_t>(j)];
+            weight = rounded(std::exp(weight - largest) / sum);
+            const std::size_t v = at(j, key_head + s.key_value_heads);
+            for (std::size_t d = 0; d < size; ++d) out[o + d] += weight * Real(packed[v + d]);
+          }
+          // From the end, unlike the products with values below: a row with one key then has the
+          // rounding error that one of any length has.
+          Real delta = 0;
+          for (std::size_t d = size; d-- > 0;) {
+            out[o + d] = rounded(out[o + d]);
+            if (!output_gradient.empty()) delta += out[o + d] * Real(output_gradient[o + d]);
+          }
+          if (output_gradient.empty()) continue;
+          for (const std::int64_t j : keys) {
+            const Real weight = p[static_cast<std::size_t>(j)];
+            const std::size_t k = at(j, key_head), v = at(j, key_head + s.key_value_heads);
+            const Real upstream = rounded(dot(&output_gradient[o], &packed[v], size));
+            const Real score = rounded(scale * rounded(weight * (upstream - delta)));
+            for (std::size_t d = 0; d < size; ++d) {
+              gradient[v + d] += weight * Real(output_gradient[o + d]);
+              gradient[q + d] += score * Real(packed[k + d]);
+              gradient[k + d] += score * Real(packed[q + d]);
+            }
+          }
+        }
+      }
+    }
+    for (Real& value : gradient) value = rounded(value);
+  }
+
+ private:
+  static Real dot(const T* a, const T* b, std::size_t size) {
+    Real sum = 0;
+    for (std::size_t d = 0; d < size; ++d) sum += Real(a[d]) * Real(b[d]);
+    return sum;
+  }
+};
+
+// Device copies of a case's arrays.
+template <typename T>
+class Run {
+ public:
+  Run(const Case& c, const std::vector<T>& packed)
+      : case_(c),
+        packed_(packed),
+        lengths_(c.lengths),
+        prefixes_(c.prefixes),
+        slopes_(c.slopes()),
+        out_(Buffer<T>::poisoned(c.outputs())),
+        log_sum_exp_(Buffer<Accumulator<T>>::poisoned(c.rows())) {}
+
+  void forward() {
+    kernels::AttentionForward<T> x;
+    set_common(x);
+    x.out = out_.span();
+    x.log_sum_exp = log_sum_exp_.span();
+    OBVERSE_RUN(attention_forward, x);
+  }
+  std::vector<T> out() { return out_.to_vector(); }
+  std::vector<Accumulator<T>> log_sum_exp() { return log_sum_exp_.to_vector(); }
+
+  // REQUIRES: forward() before.
+  std::vector<T> gradient(const std::vector<T>& output_gradient, bool deterministic) {
+    Buffer<T> upstream(output_gradient);
+    auto packed = Buffer<T>::poisoned(packed_.span().size());
+    kernels::AttentionBackward<T> x;
+    set_common(x);
+    x.out = out_.span();
+    x.log_sum_exp = log_sum_exp_.span();
+    x.output_gradient = upstream.span();
+    set_views(packed.span(), x.query_gradient, x.key_gradient, x.value_gradient);
+    x.deterministic = deterministic;
+    OBVERSE_RUN(attention_backward, x);
+    return packed.to_vector();
+  }
+
+ private:
+  template <typename View>
+  void set_views(kernels::Span<T> packed, View& query, View& key, View& value) const {
+    const AttentionShape& s = case_.shape;
+    const auto from = [&](std::int64_t head) {
+      const std::int64_t offset = case_.start + head * s.head_size;
+      return View{packed.subspan(offset, packed.size() - offset), case_.stride()};
+    };
+    query = from(0);
+    key = from(s.heads);
+    value = from(s.heads + s.key_value_heads);
+  }
+  template <typename Arguments>
+  void set_common(Arguments& x) {
+    x.shape = case_.shape;
+    set_views(packed_.span(), x.query, x.key, x.value);
+    x.lengths = lengths_.span();
+    x.prefixes = prefixes_.span();
+    x.slopes = slopes_.span();
+  }
+
+  Case case_;
+  Buffer<T> packed_;
+  Buffer<std::int32_t> lengths_, prefixes_;
+  Buffer<Accumulator<T>> slopes_;
+  Buffer<T> out_;
+  Buffer<Accumulator<T>> log_sum_exp_;
+};
+
+template <typename T>
+std::vector<T> in_type(const std::vector<float>& values) {
+  std::vector<T> result;
+  for (const float value : values) result.emplace_back(value);
+  return result;
+}
+
+// Whether what belongs to no token is as it was, and sets it to zero.
+template <typename T>
+bool take_out_gaps(const Case& c, std::vector<T>& packed) {
+  bool untouched = true;
+  const auto take_out = [&](std::int64_t i) {
+    T& value = packed[static_cast<std::size_t>(i)];
+    untouched = untouched && std::isnan(static_cast<double>(value));
+    value = T(0.0f);
+  };
+  for (std::int64_t i = 0; i < c.start; ++i) take_out(i);
+  for (std::int64_t token = 0; token < c.tokens(); ++token) {
+    for (std::int64_t i = c.stride() - c.gap; i < c.stride(); ++i) {
+      take_out(c.start + token * c.stride() + i);
+    }
+  }
+  return untouched;
+}
+
+// Products in float are slow to emulate: it gets fewer and shorter sequences.
+template <typename T>
+constexpr bool kIsFloat = std::is_same_v<T, float>;
+
+enum class Direction { forward, both, both_in_every_mode };
+
+// Makes NaNs of the tokens at or past their sequence's length, each `stride` elements from `start`
+// on. The CPU kernels multiply what is masked by zero, so there the values must be finite.
+template <typename T>
+void poison_past_lengths(const Case& c, std::vector<T>& values, std::int64_t start,
+                         std::int64_t stride) {
+  if (kOnCpu || values.empty()) return;
+  for (std::int64_t b = 0; b < c.shape.batch; ++b) {
+    const auto row = [&](std::int64_t token) {
+      return values.begin() + start + (b * c.shape.sequence + token) * stride;
+    };
+    std::fill(row(c.length(b)), row(c.shape.sequence), T(NAN));
+  }
+}
+
+template <typename T>
+void check_case(const Case& c, Direction direction = Direction::both) {
+  INFO(c.text());
+  const bool both = direction != Direction::forward;
+  auto packed = normal_in<T>(c.packed_size(), 1);
+  auto output_gradient = both ? normal_in<T>(c.outputs(), 2) : std::vector<T>();
+  poison_past_lengths(c, packed, c.start, c.stride());
+  poison_past_lengths(c, output_gradient, 0, c.shape.heads * c.shape.head_size);
+  const Plain<T, double> reference(c, packed, output_gradient);
+  const Plain<T, float> plain(c, packed, output_gradient);
+  Run<T> run(c, packed);
+  run.forward();
+  check_flash_rule(run.out(), in_type<T>(plain.out), reference.out, "out");
+  // Products of bf16 are exact in float, so one bound serves all types.
+  check_close(run.log_sum_exp(), reference.log_sum_exp, 1e-5, 1.0, "log_sum_exp");
+  if (direction == Direction::forward) return;
+  for (const bool deterministic : {true, false}) {
+    // In float the CUDA kernels have one way to add, and the CPU's have none else.
+    if (!deterministic && kIsFloat<T> && direction == Direction::both) continue;
+    auto gradient = run.gradient(output_gradient, deterministic);
+    CHECK(take_out_gaps(c, gradient));
+    check_flash_rule(gradient, in_type<T>(plain.gradient), reference.gradient,
+                     deterministic ? "gradient" : "gradient in any order");
+  }
+}
+
+constexpr AttentionMask kMasks[] = {AttentionMask::causal, AttentionMask::bidirectional,
+                                    AttentionMask::prefix};
+
+TEMPLATE_TEST_CASE("attention follows the rule for every mask, length and head size", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  // 24 fills no padded head, 33 and 7 start at no multiple of 16 bytes.
+  int mask_of_first = 0;
+  for (const std::int64_t head_size : {7, 16, 24, 32, 33, 64, 80, 128}) {
+    // Every mask at every length, but of each head size one.
+    int mask = mask_of_first++;
+    for (const std::int64_t sequence : {1, 17, 64, 113, 203, 239}) {
+      ++mask;
+      if (kIsFloat<TestType> && sequence > (head_size == 32 ? 239 : 64)) continue;
+      // One query's gradient is one rounding error times its key, and the plain one another: only
+      // of many are the largest alike.
+      const bool is_short = sequence <= 17;
+      check_case<TestType>(is_short ? make_case(head_size, sequence, kMasks[mask % 3], 4, 2, 3)
+                                    : make_case(head_size, sequence, kMasks[mask % 3]));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("attention shares keys among groups of heads", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const std::int64_t head_size : {32, 64, 128}) {
+    for (const AttentionMask mask : kMasks) {
+      if (!kIsFloat<TestType> || head_size == 64) {
+        check_case<TestType>(make_case(head_size, 113, mask, 4, 2));
+      }
+      check_case<TestType>(make_case(head_size, 65, mask, 3, 1, 3));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("attention stops at each sequence's length", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const std::int64_t head_size : {16, 64, 128}) {
+    if (kIsFloat<TestType> && head_size != 64) continue;
+    for (const AttentionMask mask : kMasks) {
+      Case c = make_case(head_size, 131, mask, 2, 1, 5);
+      c.lengths = {0, 1, 64, 70, 131};
+      check_case<TestType>(c);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("attention takes ALiBi slopes and packed projections with gaps", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const std::int64_t head_size : {32, 64, 128}) {
+    for (const AttentionMask mask : kMasks) {
+      Case c = make_case(head_size, 100, mask, 2, 1, 2);
+      c.alibi = true;
+      // Of whole chunks of 16 bytes; not; and only the first token's start not.
+      c.gap = mask == AttentionMask::bidirectional ? 3 : 8;
+      c.start = mask == AttentionMask::prefix ? 1 : 0;
+      c.lengths = {77, 100};
+      check_case<TestType>(c);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("attention clamps lengths and prefixes", "[attention]", OBVERSE_BACKEND_TYPES) {
+  if constexpr (kOnCpu) {
+    SUCCEED("the CPU kernels name them instead: tests/kernels/attention_errors_test.cpp");
+  } else {
+    Case c = make_case(32, 70, AttentionMask::prefix, 2, 1, 3);
+    c.lengths = {-3, 1000, 40};
+    c.prefixes = {5, -7, 1000};
+    check_case<TestType>(c);
+  }
+}
+
+TEMPLATE_TEST_CASE("attention forward takes heads of up to 256", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const AttentionMask mask : kMasks) {
+    Case c = make_case(256, 113, mask, 2, 1, 1);
+    check_case<TestType>(c, Direction::forward);
+    c = make_case(200, 65, mask);
+    c.alibi = true;
+    check_case<TestType>(c, Direction::forward);
+  }
+}
+
+TEMPLATE_TEST_CASE("attention walks many blocks", "[attention]", OBVERSE_BACKEND_TYPES) {
+  const auto direction = kIsFloat<TestType> ? Direction::forward : Direction::both;
+  check_case<TestType>(make_case(16, 799, AttentionMask::causal), direction);
+  check_case<TestType>(make_case(16, 799, AttentionMask::prefix), Direction::forward);
+}
+
+TEMPLATE_TEST_CASE("attention keeps large scores apart", "[attention]", OBVERSE_BACKEND_TYPES) {
+  // Maxima that rise from block to block, by factors beyond float's range if they were not taken
+  // out.
+  Case c = make_case(32, 239, AttentionMask::bidirectional);
+  c.shape.scale = 4.0;
+  auto packed = normal_in<TestType>(c.packed_size(), 1);
+  for (std::int64_t i = 0; i < c.tokens(); ++i) {
+    TestType& first = packed[static_cast<std::size_t>(i * c.stride())];
+    TestType& of_key = packed[static_cast<std::size_t>(i * c.stride() + 32)];
+    first = TestType(1.0f);
+    of_key = TestType(static_cast<float>(i));
+  }
+  const Plain<TestType, double> reference(c, packed, {});
+  const Plain<TestType, float> plain(c, packed, {});
+  Run<TestType> run(c, packed);
+  run.forward();
+  check_flash_rule(run.out(), in_type<TestType>(plain.out), reference.out, "out");
+  check_close(run.log_sum_exp(), reference.log_sum_exp, 1e-5, 1.0, "log_sum_exp");
+}
+
+TEMPLATE_TEST_CASE("attention has the same bits whatever the schedule", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const std::int64_t head_size : {32, 64, 128}) {
+    const std::int64_t sequence = kIsFloat<TestType> ? 70 : 150;
+    Case c = make_case(head_size, sequence, AttentionMask::causal, 2, 1, 2);
+    c.lengths = {static_cast<std::int32_t>(sequence), 66};
+    const auto packed = normal_in<TestType>(c.packed_size(), 1);
+    const auto output_gradient = normal_in<TestType>(c.outputs(), 2);
+    std::vector<TestType> out, gradient;
+    std::vector<Accumulator<TestType>> log_sum_exp;
+    INFO(c.text());
+    for_schedules(
+        [&] {
+          Run<TestType> run(c, packed);
+          run.forward();
+          const auto this_gradient = run.gradient(output_gradient, true);
+          if (out.empty()) {
+            out = run.out();
+            log_sum_exp = run.log_sum_exp();
+            gradient = this_gradient;
+          }
+          check_same_bits(run.out(), out, "out");
+          check_same_bits(run.log_sum_exp(), log_sum_exp, "log_sum_exp");
+          check_same_bits(this_gradient, gradient, "gradient");
+        },
+        5);
+  }
+}
+
+// The mode that adds in any order is right in every order.
+TEMPLATE_TEST_CASE("attention backward may add in any order", "[attention]",
+                   OBVERSE_BACKEND_TYPES) {
+  const Case c = make_case(64, kIsFloat<TestType> ? 70 : 150, AttentionMask::causal, 2, 1);
+  for_schedules([&] { check_case<TestType>(c, Direction::both_in_every_mode); });
+}
+
+TEMPLATE_TEST_CASE("attention names what it does not take", "[attention]", OBVERSE_BACKEND_TYPES) {
+  const Case c = make_case(16, 5, AttentionMask::causal, 2, 1);
+  Buffer<TestType> values(normal_in<TestType>(5 * 257 * 4, 1));
+  auto out = Buffer<TestType>::poisoned(c.outputs());
+  auto rows = Buffer<Accumulator<TestType>>::poisoned(c.rows());
+  kernels::AttentionForward<TestType> good;
+  good.shape = c.shape;
+  good.query = {values.span(), 32};
+  good.key = good.value = {values.span(), 16};
+  good.out = out.span();
+  good.log_sum_exp = rows.span();
+  auto x = good;
+  const auto message = [&] { return error_of([&] { OBVERSE_RUN(attention_forward, x); }); };
+  CHECK(message() == "nothing thrown");
+  x.shape.heads = 3;
+  x.shape.key_value_heads = 2;
+  CHECK(message() == "[attention_forward] expected key_value_heads to divide heads, got 2 and 3");
+  x = good;
+  x.query.stride = 31;
+  CHECK(message() == "[attention_forward] expected a stride of at least 32 for query, got 31");
+  x = good;
+  x.log_sum_exp = rows.span().subspan(0, 9);
+  CHECK(message() == "[attention_forward] expected log_sum_exp of 10 elements, got 9");
+  x = good;
+  x.shape.mask = AttentionMask::prefix;
+  CHECK(message() == "[attention_forward] expected prefixes of 1 elements, got 0");
+  if constexpr (!kOnCpu) {
+    x = good;
+    x.shape.scale = -1.0;
+    CHECK(message() == "[attention_forward] expected a scale above 0, got -1");
+    const auto large = [&](std::int64_t head_size, auto arguments) {
+      arguments.shape = make_case(head_size, 1, AttentionMask::causal).shape;
+      arguments.query = arguments.key = arguments.value = {values.span(), head_size};
+      return arguments;
+    };
+    auto large_out = Buffer<TestType>::poisoned(257);
+    x = large(257, good);
+    x.out = large_out.span();
+    x.log_sum_exp = rows.span().subspan(0, 1);
+    CHECK(message() == "[attention_forward] expected head_size of at most 256, got 257");
+    auto backward = large(129, kernels::AttentionBackward<TestType>());
+    backward.out = backward.output_gradient = large_out.span().subspan(0, 129);
+    backward.log_sum_exp = rows.span().subspan(0, 1);
+    backward.query_gradient = backward.key_gradient = backward.value_gradient = {out.span(), 129};
+    CHECK(error_of([&] { OBVERSE_RUN(attention_backward, backward); }) ==
+          "[attention_backward] expected head_size of at most 128, got 129");
+  }
+}
+
+}  // namespace
+}  // namespace obverse::tests
