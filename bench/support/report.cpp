@@ -5,61 +5,68 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "bench/support/sgemm.h"
 #include "bench/support/timing.h"
-#include "bench/support/values.h"
 #include "kernels/core/parallel.h"
 
 namespace obverse::bench {
 
-Report::Report(std::string filter, int threads) : filter_(std::move(filter)), threads_(threads) {
-  std::printf("%-28s %-22s %12s %12s %s\n", "kernel", "shape", "ms", "rate",
-              "of this machine's best");
+Report::Report(std::string filter, int threads, ChosenShapes shapes)
+    : filter_(std::move(filter)), shapes_(std::move(shapes)), notes_{{"threads", threads}} {
+  std::printf("%s\n", table_header().c_str());
 }
 
 void Report::measure_bytes(const std::string& kernel, const std::string& shape, double bytes,
                            const std::function<void()>& body) {
-  if (!wanted(kernel, shape)) return;
-  const double seconds = median_seconds(body);
-  const double rate = bytes / seconds * 1e-9;
-  add({kernel, shape, "cpu", seconds * 1e3, rate, false, rate / copy_rate(bytes)});
+  measure(kernel, shape, bytes, false, body);
 }
 
 void Report::measure_flops(const std::string& kernel, const std::string& shape, double flops,
                            const std::function<void()>& body) {
+  measure(kernel, shape, flops, true, body);
+}
+
+void Report::measure(const std::string& kernel, const std::string& shape, double work,
+                     bool counts_flops, const std::function<void()>& body) {
   if (!wanted(kernel, shape)) return;
-  const double seconds = median_seconds(body);
-  const double rate = flops / seconds * 1e-9;
-  add({kernel, shape, "cpu", seconds * 1e3, rate, true, rate / sgemm_rate()});
+  const Timing seconds = time_calls(body);
+  auto [operation, direction] = operation_and_direction(kernel);
+  add({.operation = std::move(operation),
+       .provider = "own",
+       .direction = std::move(direction),
+       .shape = shape,
+       .device = "cpu",
+       .seconds = seconds,
+       .work = work,
+       .counts_flops = counts_flops,
+       .ceiling = counts_flops ? "sgemm" : "copy",
+       .ceiling_rate = counts_flops ? sgemm_rate() : copy_rate(work)});
 }
 
 void Report::write_json(const std::string& file) const {
-  nlohmann::json figures = nlohmann::json::array();
-  for (const Figure& figure : figures_) {
-    figures.push_back({{"kernel", figure.kernel},
-                       {"shape", figure.shape},
-                       {"device", figure.device},
-                       {"milliseconds", figure.milliseconds},
-                       {figure.flops ? "gigaflops" : "gigabytes_per_second", figure.rate},
-                       {figure.flops ? "of_sgemm" : "of_copy", figure.ratio}});
-  }
+  nlohmann::json all = notes_;
+  all["figures"] = nlohmann::json::array();
+  for (const Figure& figure : figures_) all["figures"].push_back(to_json(figure));
+  all["failures"] = failures_;
   std::ofstream out(file);
-  out << nlohmann::json{{"threads", threads_}, {"figures", figures}}.dump(2) << "\n";
+  out << all.dump(2) << "\n";
   out.close();
   if (!out) throw std::runtime_error("cannot write " + file + ": " + std::strerror(errno));
 }
 
 void Report::add(Figure figure) {
-  std::printf("%-28s %-22s %12.4f %7.1f %s  %5.1f%% of %s\n", figure.kernel.c_str(),
-              figure.shape.c_str(), figure.milliseconds, figure.rate,
-              figure.flops ? "GF/s" : "GB/s", 100.0 * figure.ratio,
-              figure.flops ? "sgemm" : "copy");
+  std::printf("%s\n", table_row(figure).c_str());
   std::fflush(stdout);
   figures_.push_back(std::move(figure));
+}
+
+void Report::fail(const std::string& kernel, const std::string& shape, const std::string& reason) {
+  std::fprintf(stderr, "obverse-bench kernels: %s %s: %s\n", kernel.c_str(), shape.c_str(),
+               reason.c_str());
+  failures_.push_back({{"kernel", kernel}, {"shape", shape}, {"reason", reason}});
 }
 
 bool Report::wanted(const std::string& kernel, const std::string& shape) const {
@@ -79,14 +86,13 @@ double Report::copy_rate(double bytes) {
         std::memcpy(to.data() + begin, from.data() + begin, static_cast<std::size_t>(end - begin));
       });
     });
-    found->second = 2.0 * static_cast<double>(size) / seconds * 1e-9;
+    found->second = 2.0 * static_cast<double>(size) / seconds;
   }
   return found->second;
 }
 
 double Report::sgemm_rate() {
-  if (sgemm_rate_ > 0.0) return sgemm_rate_;
-  sgemm_rate_ = sgemm_gflops();
+  if (sgemm_rate_ == 0.0) sgemm_rate_ = sgemm_gflops() * 1e9;
   return sgemm_rate_;
 }
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "bench/support/shapes.h"
 #include "kernels/core/random.h"
 #include "kernels/core/span.h"
 
@@ -42,14 +42,6 @@ kernels::Span<T> span(std::vector<T>& values) {
 template <typename T>
 kernels::Span<const T> span(const std::vector<T>& values) {
   return {values.data(), static_cast<std::int64_t>(values.size())};
-}
-
-// "512x64"
-template <typename... Sizes>
-std::string shape_name(std::int64_t first, Sizes... others) {
-  std::string name = std::to_string(first);
-  ((name.append(1, 'x').append(std::to_string(others))), ...);
-  return name;
 }
 
 struct RowsAndWidth {

@@ -1,0 +1,15 @@
+#include <stdexcept>
+
+#include "bench/cuda/kernel_benches.h"
+
+namespace obverse::bench {
+
+std::string why_no_cuda_benches() {
+  return "this build has no CUDA kernels; configure it where a CUDA toolkit is found";
+}
+
+void run_cuda_benches(Report&, const std::vector<std::string>&) {
+  throw std::logic_error(why_no_cuda_benches());
+}
+
+}  // namespace obverse::bench
