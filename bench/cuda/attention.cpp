@@ -106,8 +106,7 @@ void backward(const Case& x, const Set& set, bool deterministic, kernels::cuda::
   kernels::cuda::attention_backward(call, stream);
 }
 
-// ---- What set 0 should hold, in double, for some rows
-// --------------------------------------------
+// ---- What set 0 should hold, in double, for some rows ----
 
 // Rows of one query head, and of the key/value head that it reads, straight from the pool.
 class Head {
@@ -281,8 +280,7 @@ double backward_error(DeviceBench& bench, const Pool& pool, const Case& x, const
   return error;
 }
 
-// ---- Measuring
-// -----------------------------------------------------------------------------------
+// ---- Measuring ----
 
 struct Direction {
   std::string name;

@@ -131,8 +131,7 @@ struct ChosenShapes {
   std::vector<AdamWSizes> adamw;
 };
 
-// ---- What is measured on a GPU unless told otherwise
-// ---------------------------------------------
+// ---- What is measured on a GPU unless told otherwise ----
 
 // 8192 tokens through the layers of GPT-2 124M and its classifier, of GPT-2 1.5B, and of a Llama
 // with 8B parameters; cubes.

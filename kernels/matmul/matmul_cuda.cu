@@ -13,8 +13,7 @@
 namespace obverse::kernels::cuda {
 namespace {
 
-// ---- Arguments
-// -----------------------------------------------------------------------------------
+// ---- Arguments ----
 
 // A matrix that is `depth` long on one side and m or n on the other; `along_depth` where its rows
 // run along the depth (K-major).
@@ -49,8 +48,7 @@ struct Product {
   Span<float> partial_sums;  // [batch, splits, m, n] where the depth is split
 };
 
-// ---- Epilogue
-// ------------------------------------------------------------------------------------
+// ---- Epilogue ----
 
 // `count` neighbours at once where they fill whole vectors, else one by one.
 template <int count, typename Source>
@@ -181,8 +179,7 @@ __device__ __forceinline__ void write_slab(const Product<T, Out>& x, const Tile&
   }
 }
 
-// ---- bf16 on tensor cores
-// ------------------------------------------------------------------------
+// ---- bf16 on tensor cores ----
 
 template <MatmulTile tile>
 struct TensorTile {
@@ -383,8 +380,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
   }
 }
 
-// ---- float on the FMA units
-// ----------------------------------------------------------------------
+// ---- float on the FMA units ----
 
 template <MatmulTile tile>
 struct FloatTile {
@@ -500,8 +496,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
   }
 }
 
-// ---- The second half of a split
-// ------------------------------------------------------------------
+// ---- The second half of a split ----
 
 constexpr int kReductionThreads = 256;
 
@@ -522,8 +517,7 @@ __global__ void __launch_bounds__(kReductionThreads, 4) add_parts(Product<T, Out
   finish(x.epilogue, matrix, index, static_cast<int>(index % x.n), values);
 }
 
-// ---- Launch
-// --------------------------------------------------------------------------------------
+// ---- Launch ----
 
 template <bool a_along_depth, bool b_along_depth, MatmulTile tile, typename T, typename Out>
 void launch_tiles(const Product<T, Out>& x, int batch, Stream& stream) {

@@ -337,8 +337,7 @@ TEMPLATE_TEST_CASE("adamw with a clip scale of 0 only lets moments and weights d
   CHECK(states[0].first[3] == 0.9f * before[0].first[3]);
 }
 
-// ---- Stochastic rounding
-// -------------------------------------------------------------------------
+// ---- Stochastic rounding ----
 
 // With neither gradient nor moments a step only decays: 1 becomes exactly `kDecayed`, which lies
 // 0.3125 of the way from 1 down to its neighbour.

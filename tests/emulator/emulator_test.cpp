@@ -241,6 +241,25 @@ TEST_CASE("asynchronous copies arrive group by group, with zeros past the end", 
   CHECK(out == std::vector<float>{1, 2, 3, 4, 5, 0, 0, 0});
 }
 
+__global__ void by_parts(Span<const float> in, Span<float> out) {
+  const auto shared = shared_memory<Floats<8>>().values.span();
+  const auto eight = load_8(in, 2);
+  const auto sixteen = load_16(in, 4);
+  shared.store_pair(0, {eight[0], eight[1]});
+  shared.store_16(4, sixteen);
+  const auto pair = shared.load_pair(4);
+  store_8(out, 0, {{pair.first, shared.load(7)}});
+  store_16(out, 4, {{shared.load(0), shared.load(1), sixteen[1], sixteen[2]}});
+}
+
+TEST_CASE("accesses of 8 and 16 bytes move what they say", "[emulator]") {
+  alignas(16) const float in[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+  alignas(16) float out[8] = {};
+  CHECK(report_of({.kernel = "parts", .block = {1}, .shared_bytes = 128}, by_parts,
+                  Span<const float>(in, 8), Span<float>(out, 8)) == "nothing reported");
+  CHECK(std::vector<float>(out, out + 8) == std::vector<float>{4, 7, 0, 0, 2, 3, 5, 6});
+}
+
 // ---- What a wrong kernel does ----
 
 __global__ void no_barrier(Span<float> out) {
@@ -389,6 +408,10 @@ __global__ void past_the_shared_end(Span<float> out) {
 
 __global__ void misaligned(Span<const float> in, Span<float> out) { out[0] = load_16(in, 1)[0]; }
 
+__global__ void misaligned_half(Span<const float> in, Span<float> out) {
+  out[0] = load_8(in, 1)[0];
+}
+
 TEST_CASE("accesses past the end of a span, and unaligned ones, are reported", "[emulator]") {
   alignas(16) float in[64] = {};
   std::vector<float> out(64);
@@ -402,6 +425,9 @@ TEST_CASE("accesses past the end of a span, and unaligned ones, are reported", "
   check_contains(report_of({.kernel = "vector", .block = {1}}, misaligned,
                            Span<const float>(in, 64), span(out)),
                  {"a 16-byte load from an address that 16 does not divide"});
+  check_contains(report_of({.kernel = "half", .block = {1}}, misaligned_half,
+                           Span<const float>(in, 64), span(out)),
+                 {"[half] block (0, 0, 0), thread (0, 0, 0): ", "address that 8 does not divide"});
   check_contains(report_of({.kernel = "small", .block = {32}, .shared_bytes = 64},
                            past_the_shared_end, span(out)),
                  {"uses 128 bytes of shared memory, the launch gave 64"});
