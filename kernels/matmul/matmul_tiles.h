@@ -135,7 +135,7 @@ OBVERSE_HOST_DEVICE constexpr TilePosition tile_position(int index, int tile_row
 // a row, as copies write them, and the same chunk of eight neighbouring rows, as ldmatrix reads
 // them.
 OBVERSE_HOST_DEVICE constexpr int swizzled_chunk(int row, int chunk, int chunks) {
-  return chunks >= 8 ? chunk ^ (row % 8) : chunk ^ (row / 2 % 4);
+  return chunks >= 8 ? chunk ^ (row & 7) : chunk ^ (row >> 1 & 3);
 }
 
 }  // namespace obverse::kernels::cuda

@@ -193,6 +193,48 @@ TEMPLATE_TEST_CASE("matmul is right on any number of threads", "[matmul]", float
   }
 }
 
+// Small products, of which a thread takes several, and one that is cut into blocks itself.
+TEMPLATE_TEST_CASE("matmul of a batch equals its products one by one", "[matmul]", float, double) {
+  using T = TestType;
+  for (const auto& [m, n, k] : {Sizes{17, 33, 8}, Sizes{5, 7, 0}, Sizes{200, 210, 250}}) {
+    constexpr std::int64_t kBatch = 7, kGap = 3;
+    const std::int64_t stride = m * n + kGap, elements = (kBatch - 1) * stride + m * n;
+    const auto a = normal_values<T>(kBatch * m * k, 1), b = normal_values<T>(k * n, 2);
+    const auto bias = normal_values<T>(n, 3), residual = normal_values<T>(elements, 4);
+    for (const int threads : {1, 5}) {
+      INFO("m " << m << " n " << n << " k " << k << " threads " << threads);
+      const WithThreads with_threads(threads);
+      auto together = normal_values<T>(elements, 5);  // what lies in the gaps stays
+      auto saved = together, apart = together, apart_saved = together;
+      Matmul<T> x{.m = m, .n = n, .k = k};
+      x.a = span(a);
+      x.b = span(b);
+      x.bias = span(bias);
+      x.residual = span(residual);
+      x.activation = ActivationKind::gelu;
+      x.pre_activation = span(saved);
+      x.out = span(together);
+      x.batch = kBatch;
+      x.b_stride = 0;
+      x.out_stride = stride;
+      kernels::cpu::matmul(x);
+      for (std::int64_t i = 0; i < kBatch; ++i) {
+        Matmul<T> one = x;
+        one.batch = 1;
+        one.a = x.a.subspan(i * m * k, m * k);
+        one.residual = x.residual.subspan(i * stride, m * n);
+        one.pre_activation = span(apart_saved).subspan(i * stride, m * n);
+        one.out = span(apart).subspan(i * stride, m * n);
+        kernels::cpu::matmul(one);
+      }
+      // Blocks of other sizes may add in another order.
+      const double tolerance = static_cast<double>(k + 4) * unit<T>();
+      check_close(together, in_double(apart), tolerance, 1.0, "out");
+      check_close(saved, in_double(apart_saved), tolerance, 1.0, "pre_activation");
+    }
+  }
+}
+
 TEST_CASE("matmul of no rows or no columns does nothing", "[matmul]") {
   const auto some = normal_values<float>(12, 1);
   Matmul<float> x{.m = 0, .n = 4, .k = 3};
