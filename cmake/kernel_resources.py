@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Registers, stack, spills and static shared memory of every CUDA kernel, as the build goes along.
+"""Registers, stack, spills and shared memory of every CUDA kernel, as the build goes along.
 
   kernel_resources.py compile --allowed FILE -- NVCC ARGUMENTS ...
       runs the compiler with ptxas' report, keeps it as OBJECT.resources.json, and fails where a
-      kernel that FILE does not name spills registers
+      kernel that FILE does not name spills registers; what shared memory launches ask for stands
+      in the PTX as comments (kernels/core/launch.cuh)
   kernel_resources.py table --output NAME OBJECT.resources.json ...
       writes NAME.md and NAME.json with all of them
 """
@@ -13,6 +14,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ENTRY = re.compile(r"ptxas info\s*: Compiling entry function '([^']+)' for '([^']+)'")
@@ -20,6 +22,7 @@ PROPERTIES = re.compile(r"ptxas info\s*: Function properties for (\S+)")
 SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 USED = re.compile(r"ptxas info\s*: Used (\d+) registers")
 SHARED = re.compile(r"(\d+) bytes smem")
+PTX = re.compile(r"\.entry (\w+)|// shared_memory (\d+) bytes")
 
 
 def parse(report):
@@ -50,6 +53,17 @@ def parse(report):
         elif not line.startswith("ptxas info"):
             rest.append(line)
     return kernels, rest
+
+
+def dynamic_shared_bytes(ptx):
+    """By kernel, what its launches must ask for at least."""
+    result, current = {}, None
+    for name, size in PTX.findall(ptx):
+        if name:
+            current = name
+        elif current:
+            result[current] = max(result.get(current, 0), int(size))
+    return result
 
 
 def readable(names):
@@ -94,7 +108,12 @@ def compile_kernels(command, allowed):
     output = command[command.index("-o") + 1] if "-o" in command else None
     if "-c" not in command or output is None:
         return subprocess.run(command).returncode
-    result = subprocess.run(command + ["-Xptxas", "-v"], stderr=subprocess.PIPE, text=True)
+    with tempfile.TemporaryDirectory() as kept:
+        result = subprocess.run(command + ["-Xptxas", "-v", "--keep", "--keep-dir", kept],
+                                stderr=subprocess.PIPE, text=True)
+        dynamic = {}
+        for ptx in Path(kept).glob("*.ptx"):
+            dynamic.update(dynamic_shared_bytes(ptx.read_text()))
     kernels, rest = parse(result.stderr)
     for line in rest:
         print(line, file=sys.stderr)
@@ -103,6 +122,7 @@ def compile_kernels(command, allowed):
     names = readable(sorted({kernel["name"] for kernel in kernels}))
     for kernel in kernels:
         kernel["kernel"] = names[kernel["name"]]
+        kernel["dynamic_shared_bytes"] = dynamic.get(kernel["name"], 0)
     Path(output + ".resources.json").write_text(json.dumps(kernels, indent=1))
     wrong = spilling(kernels, allowed)
     for kernel in wrong:
@@ -122,13 +142,13 @@ def write_table(files, output):
                for kernel in json.loads(Path(file).read_text())}
     rows = [kernels[key] for key in sorted(kernels)]
     lines = ["# Resources of the CUDA kernels, as ptxas reports them", "",
-             "Shared memory is asked for at launch and not known here; what is declared in a kernel "
-             "is.", "",
-             "| kernel | architecture | registers | shared (static) | stack | spill stores | "
-             "spill loads |", "|---|---|---:|---:|---:|---:|---:|"]
+             "Shared memory: bytes that a launch asks for, and bytes declared in the kernel.", "",
+             "| kernel | architecture | registers | shared, asked for | declared | stack | "
+             "spill stores | spill loads |", "|---|---|---:|---:|---:|---:|---:|---:|"]
     lines += [f"| `{row['kernel']}` | {row['architecture']} | {row['registers']} | "
-              f"{row['static_shared_bytes']} | {row['stack_bytes']} | {row['spill_store_bytes']} | "
-              f"{row['spill_load_bytes']} |" for row in rows]
+              f"{row['dynamic_shared_bytes']} | {row['static_shared_bytes']} | "
+              f"{row['stack_bytes']} | {row['spill_store_bytes']} | {row['spill_load_bytes']} |"
+              for row in rows]
     Path(output + ".md").write_text("\n".join(lines) + "\n")
     Path(output + ".json").write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -23,10 +23,23 @@ ptxas info    : Used 255 registers, used 1 barriers, 40 bytes cumulative stack s
 """
 
 
+PTX = """.visible .entry _Z5firstPf(
+	// begin inline asm
+	// shared_memory 128 bytes
+	// end inline asm
+.visible .entry _Z5thirdPf(
+.visible .entry _Z6secondPf(
+	// shared_memory 512 bytes
+	// shared_memory 256 bytes
+"""
+
+
 def compiler(folder, report, status=0):
     """A command that prints `report` as nvcc does, and writes its object."""
     script = Path(folder) / "compiler.py"
     script.write_text(f"import sys\nsys.stderr.write({report!r})\n"
+                      f"folder = sys.argv[sys.argv.index('--keep-dir') + 1]\n"
+                      f"open(folder + '/kernel.ptx', 'w').write({PTX!r})\n"
                       f"open(sys.argv[sys.argv.index('-o') + 1], 'w').close()\nsys.exit({status})\n")
     return [sys.executable, str(script), "-c", "kernel.cu", "-o", str(Path(folder) / "kernel.o")]
 
@@ -41,6 +54,10 @@ class KernelResources(unittest.TestCase):
                           ("_Z6secondPf", "sm_90a", 255, 4096, 40, 36, 48)])
         self.assertEqual(len(rest), 1)
         self.assertIn("warning #177-D", rest[0])
+
+    def test_shared_memory_is_read_from_comments(self):
+        self.assertEqual(kernel_resources.dynamic_shared_bytes(PTX),
+                         {"_Z5firstPf": 128, "_Z6secondPf": 512})
 
     def test_names_lose_namespaces_and_parameters(self):
         self.assertEqual(kernel_resources.shorten(
@@ -75,7 +92,7 @@ class KernelResources(unittest.TestCase):
             kernel_resources.write_table([resources, resources, "missing.json"], output)
             rows = json.loads(Path(output + ".json").read_text())
             self.assertEqual([row["kernel"] for row in rows], ["first", "second"])
-            self.assertIn("| `second` | sm_90a | 255 | 4096 | 40 | 36 | 48 |",
+            self.assertIn("| `second` | sm_90a | 255 | 512 | 4096 | 40 | 36 | 48 |",
                           Path(output + ".md").read_text())
 
 

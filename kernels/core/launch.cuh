@@ -74,6 +74,8 @@ template <typename Layout>
 __device__ __forceinline__ Layout& shared_memory(OBVERSE_SITE) {
   static_assert(alignof(Layout) <= 128);
 #ifdef __CUDACC__
+  // A comment in the PTX, from which the build's table of resources learns what a launch asks for.
+  asm volatile("// shared_memory %0 bytes" ::"n"(sizeof(Layout)));
   extern __shared__ __align__(128) unsigned char bytes[];
   return *reinterpret_cast<Layout*>(bytes);
 #else
