@@ -304,6 +304,13 @@ void measure(DeviceBench& bench, const Pool& pool, const Case& x, const Directio
       backward(x, set, direction.deterministic, stream);
     }
   };
+  if (is_forward) {
+    bench.poison(sets[0].out);
+  } else {
+    bench.poison(sets[0].query_gradient);
+    bench.poison(sets[0].key_gradient);
+    bench.poison(sets[0].value_gradient);
+  }
   body(0);
   const double error =
       is_forward ? forward_error(bench, pool, x, sets[0]) : backward_error(bench, pool, x, sets[0]);

@@ -75,13 +75,21 @@ class DeviceBench {
 
   // The time of one call of each body on the device. Bodies only start work and get the number of
   // the call. They take turns sample by sample, so that a clock that falls as the device warms
-  // falls for all.
+  // falls for all. Of calls that the device does faster than the host can start them, some
+  // microseconds, the host's time is what is measured.
   std::vector<Timing> time_in_turn(const std::vector<std::function<void(std::int64_t)>>& bodies);
 
   // The best that the device did in this run: cuBLAS's 8192-cubed product, operations a second; a
   // copy of 1 GiB, bytes read and written a second.
   double product_rate();
   double copy_rate();
+
+  // Fills an output with NaNs, so that what a kernel leaves out is seen.
+  template <typename T>
+  void poison(const kernels::cuda::DeviceArray<T>& array) {
+    kernels::cuda::fill_bytes(stream_, array.span().data(), 0xFF,
+                              static_cast<std::size_t>(array.size()) * sizeof(T));
+  }
 
   // Elements `indices` of `array`, in double.
   template <typename T>

@@ -12,7 +12,7 @@ namespace {
 using kernels::require;
 
 constexpr const char* kExamples = R"(
-Shapes, as lists with commas:
+Shapes, in one list with commas, told apart by how many sizes they have:
   matmul     MxNxK: M tokens through a layer of N outputs and K inputs; on a GPU forward (a [M, K]
              times the weights [N, K] transposed), dgrad and wgrad, beside cuBLAS
   attention  BATCHxSEQUENCExHEADSxHEAD_SIZE[xKEY_VALUE_HEADS], causal and on a GPU also full
@@ -24,7 +24,7 @@ Examples:
   obverse-bench kernels --operation layer_norm --json layer_norm.json
   obverse-bench kernels --operation matmul,attention,adamw --device cuda --json figures.json
   obverse-bench kernels --device cuda --operation matmul --shapes 4096x4096x4096,8192x8192x8192
-  obverse-bench kernels --device cuda --operation attention --shapes 2x8192x32x128x8
+  obverse-bench kernels --device cuda --operation attention,adamw --shapes 2x8192x32x128x8,1000000
 )";
 
 std::string joined(const std::vector<std::string>& names) {
@@ -39,14 +39,14 @@ bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-ChosenShapes parse_shapes(const std::string& text, const std::vector<std::string>& operations) {
-  require(operations.size() == 1 && has(kShapedOperations, operations[0]),
-          "expected --shapes with one --operation of ", joined(kShapedOperations));
-  ChosenShapes shapes;
-  if (operations[0] == "matmul") shapes.matmul = parse_matmul_shapes(text);
-  if (operations[0] == "attention") shapes.attention = parse_attention_shapes(text);
-  if (operations[0] == "adamw") shapes.adamw = parse_adamw_shapes(text);
-  return shapes;
+// Of operations that have shapes of their own only.
+ChosenShapes shapes_of(const std::string& text, const std::vector<std::string>& operations) {
+  const bool all_shaped =
+      std::all_of(operations.begin(), operations.end(),
+                  [](const std::string& name) { return has(kShapedOperations, name); });
+  require(!operations.empty() && all_shaped, "expected --shapes with --operation of ",
+          joined(kShapedOperations));
+  return parse_shapes(text, operations);
 }
 
 }  // namespace
@@ -60,8 +60,7 @@ KernelOptions parse_kernel_options(int argc, char** argv,
   options.add_options()  //
       ("operation", "only these operations, a list with commas", text(""), "LIST")(
           "device", "cpu or cuda", text("cpu"), "DEVICE")(
-          "shapes", "shapes of the one operation that is named, in place of the usual ones",
-          text(""),
+          "shapes", "shapes of the operations that are named, in place of the usual ones", text(""),
           "LIST")("filter", "run only lines of \"KERNEL SHAPE\" that contain TEXT", text(""),
                   "TEXT")("threads", "CPU threads to use; 0: as many as OpenMP gives",
                           cxxopts::value<int>()->default_value("0"), "COUNT")(
@@ -90,7 +89,7 @@ KernelOptions parse_kernel_options(int argc, char** argv,
     }
   }
   if (parsed.count("shapes") > 0) {
-    result.shapes = parse_shapes(parsed["shapes"].as<std::string>(), result.operations);
+    result.shapes = shapes_of(parsed["shapes"].as<std::string>(), result.operations);
   }
   return result;
 }

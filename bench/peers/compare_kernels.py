@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Runs `obverse-bench kernels --device cuda` and kernels_torch.py on the same shapes in turn (A B A B
-...), prints the medians and the ratios of the others' time to Obverse's: above 1, Obverse is faster.
-Then the bars that the project has set itself, from these figures alone.
+... for each operation), prints the medians and the ratios of the others' time to Obverse's: above 1,
+Obverse is faster. Then the bars that the project has set itself, from these figures alone.
 
   compare_kernels.py --python /path/to/python             all operations, usual shapes
-  compare_kernels.py --operation attention --shapes 1x8192x16x128 --repeats 3 --json attention.json
+  compare_kernels.py --operation attention --shapes 1x8192x16x128 --repeats 5 --json attention.json
   compare_kernels.py --own-only --markdown figures.md     without PyTorch: cuBLAS and the ceilings
 
-PyTorch is needed by --python alone.
+Taking turns spreads what the device's clocks do over both. PyTorch is needed by --python alone.
 """
 import argparse
 import json
@@ -17,8 +17,12 @@ import subprocess
 import sys
 import tempfile
 
+from kernel_shapes import name_of, work_of
+
 FOLDER = pathlib.Path(__file__).resolve().parent
 CUBES = ["4096x4096x4096", "8192x8192x8192"]
+# Rounding to bf16 alone is below a hundredth of the largest value: what is beyond this is wrong.
+LARGEST_ERROR = 0.05
 # What has no own peer by name is compared with this.
 PEER_DIRECTION = {"backward_deterministic": "backward"}
 HAS_TORCH = (
@@ -38,8 +42,8 @@ def parse_options():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--operation", default="matmul,attention,adamw", help="a list with commas")
-    parser.add_argument("--shapes", help="of the one operation that is named")
-    parser.add_argument("--repeats", type=int, default=1, help="turns each")
+    parser.add_argument("--shapes", help="one list for the operations that are named")
+    parser.add_argument("--repeats", type=int, default=3, help="turns each")
     parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch")
     parser.add_argument("--own-only", action="store_true", help="do not run PyTorch")
     parser.add_argument("--bench", default=str(FOLDER.parents[1] / "build/bin/obverse-bench"))
@@ -48,6 +52,10 @@ def parse_options():
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error(f"expected --repeats of at least 1, got {options.repeats}")
+    try:
+        options.work = work_of(options.operation, options.shapes)
+    except ValueError as error:
+        parser.error(str(error))
     return options
 
 
@@ -64,14 +72,21 @@ def run(command):
         stop(f"cannot run {command[0]}: {error.strerror}")
 
 
-def figures_of(command):
-    """Runs a benchmark. It may fail for some shapes and still have figures for the others."""
+def figures_of(command, operation, may_refuse):
+    """Runs a benchmark. It may fail for some shapes and still have figures for the others; one that
+    crashes has none, and others go on."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "figures.json"
         status, last = run([*command, "--json", str(file)])
-        if not file.exists():
+        if file.exists():
+            results = json.loads(file.read_text(encoding="utf-8"))
+        elif may_refuse and status in (1, 2):
             stop(f"{command[0]} failed ({status}): {last}")
-        return json.loads(file.read_text(encoding="utf-8"))
+        else:
+            reason = f"ended with status {status}: {last}"
+            failure = {"kernel": operation, "shape": "all shapes", "reason": reason}
+            results = {"figures": [], "failures": [failure]}
+        return {"command": " ".join(command), **results}
 
 
 def check_torch(options):
@@ -87,29 +102,35 @@ def check_torch(options):
         stop(f"{options.python} cannot import PyTorch ({status})")
 
 
-def run_obverse(options):
-    command = [options.bench, "kernels", "--device", "cuda", "--operation", options.operation]
-    return figures_of(command + (["--shapes", options.shapes] if options.shapes else []))
+def run_obverse(options, operation, shapes):
+    command = [options.bench, "kernels", "--device", "cuda", "--operation", operation]
+    return without_wrong(figures_of([*command, "--shapes", shapes], operation, may_refuse=True))
 
 
-def run_torch(options, own):
-    """One run for each operation, on the shapes that Obverse ran."""
-    merged = {"figures": [], "failures": []}
-    for operation in dict.fromkeys(figure["operation"] for figure in own["figures"]):
-        shapes = dict.fromkeys(
-            figure["shape"].split()[0]
-            for figure in own["figures"]
-            if figure["operation"] == operation
+def without_wrong(results):
+    """A kernel that computes something else has no time: it counts as failed."""
+    right = []
+    for figure in results["figures"]:
+        if isinstance(figure["error"], float) and figure["error"] <= LARGEST_ERROR:
+            right.append(figure)
+            continue
+        results["failures"].append(
+            {
+                "kernel": f"{figure['operation']}_{figure['direction']}",
+                "provider": figure["provider"],
+                "shape": figure["shape"],
+                "reason": f"its result is wrong: error {error_of(figure)}",
+            }
         )
-        command = [options.python, str(FOLDER / "kernels_torch.py")]
-        new = figures_of([*command, "--operation", operation, "--shapes", ",".join(shapes)])
-        merged = {
-            **merged,
-            **new,
-            "figures": merged["figures"] + new["figures"],
-            "failures": merged["failures"] + new["failures"],
-        }
-    return merged
+    return {**results, "figures": right}
+
+
+def run_torch(options, operation, shapes):
+    command = [options.python, str(FOLDER / "kernels_torch.py"), "--operation", operation]
+    results = figures_of([*command, "--shapes", shapes], operation, may_refuse=False)
+    for failure in results["failures"]:
+        failure.setdefault("provider", "torch")
+    return results
 
 
 def medians(runs):
@@ -138,7 +159,7 @@ def rate_of(figure):
 
 def error_of(figure):
     error = figure["error"]
-    return f"{error:.1e}" if isinstance(error, float) else str(error)
+    return f"{error:.1e}" if isinstance(error, float) else str(error or "unknown")
 
 
 def rows_of(figures):
@@ -176,35 +197,48 @@ HEADER = ["operation", "direction", "shape", "us", "rate", "of ceiling", "error"
           "their time / own"]
 
 
-def verdict(values, least):
-    """Of measured (ratio, shape) pairs the lowest, and whether it reaches the bar."""
-    if not values:
-        return ["unmeasured", f">= {least:g}", "unmeasured"]
-    lowest, shape = min(values)
-    of = f"{lowest:.3f} ({shape}, lowest of {len(values)})" if len(values) > 1 else f"{lowest:.3f}"
-    return [of, f">= {least:g}", "met" if lowest >= least else "missed"]
+def bar(what, least, ratios):
+    """Of measured (ratio, shape) pairs the lowest, beside what it should be at least."""
+    ratio, shape = min(ratios, default=(None, None))
+    return {"bar": what, "least": least, "ratio": ratio, "shape": shape, "shapes": len(ratios)}
+
+
+def ratio_to(figures, operation, direction, provider):
+    """(provider's time / Obverse's, shape) wherever both were measured."""
+    return [
+        (providers[provider]["microseconds"] / providers["own"]["microseconds"], key[2])
+        for key, providers in figures.items()
+        if key[:2] == (operation, direction) and {"own", provider} <= providers.keys()
+    ]
 
 
 def bars(figures):
-    """The bars of the first release, as ratios within one run."""
-    rows = []
-    for shape in CUBES:
+    """The bars of the first release on an H200, as ratios within one run."""
+    found = []
+    for cube in CUBES:
         for direction in ["forward", "dgrad", "wgrad"]:
-            of = figures.get(("matmul", direction, shape), {})
-            values = []
-            if "own" in of and "cublas" in of:
-                values = [(of["cublas"]["microseconds"] / of["own"]["microseconds"], shape)]
-            rows.append([f"matmul {direction} {shape}: cuBLAS's time / own", *verdict(values, 0.5)])
+            ratios = ratio_to(figures, "matmul", direction, "cublas")
+            of_cube = [pair for pair in ratios if pair[1] == cube]
+            found.append(bar(f"matmul {direction} {cube}: cuBLAS's time / own", 0.5, of_cube))
     for direction in ["forward", "backward"]:
-        values = [
-            (providers["flash"]["microseconds"] / providers["own"]["microseconds"], key[2])
-            for key, providers in figures.items()
-            if key[:2] == ("attention", direction) and {"own", "flash"} <= providers.keys()
-        ]
-        rows.append([f"attention {direction}: PyTorch flash's time / own", *verdict(values, 1.0)])
+        ratios = ratio_to(figures, "attention", direction, "flash")
+        found.append(bar(f"attention {direction}: PyTorch flash's time / own", 1.0, ratios))
     own = figures.get(("adamw", "update", "100000000"), {}).get("own")
-    values = [(own["of_ceiling"], "100000000")] if own else []
-    rows.append(["adamw 100M parameters: rate / copy's", *verdict(values, 0.85)])
+    share = [(own["of_ceiling"], "100000000")] if own else []
+    found.append(bar("adamw 100M parameters: rate / copy's", 0.85, share))
+    return found
+
+
+def bar_rows(found):
+    rows = []
+    for one in found:
+        wanted = f">= {one['least']:g}"
+        if one["ratio"] is None:
+            rows.append([one["bar"], "unmeasured", wanted, "unmeasured"])
+            continue
+        several = f" ({one['shape']}, lowest of {one['shapes']})" if one["shapes"] > 1 else ""
+        met = "met" if one["ratio"] >= one["least"] else "missed"
+        rows.append([one["bar"], f"{one['ratio']:.3f}{several}", wanted, met])
     return rows
 
 
@@ -222,60 +256,74 @@ def markdown_table(header, rows):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def markdown(figures, own, torch):
-    ceilings = [
-        f"{own[key]:.1f} {unit}"
-        for key, unit in [
-            ("ceiling_teraflops_per_second", "TFLOP/s (cuBLAS, 8192 cubed, bf16)"),
-            ("ceiling_gigabytes_per_second", "GB/s (copy of 1 GiB, read and written)"),
-        ]
-        if key in own
-    ]
-    text = "## Bars\n\n" + markdown_table(BARS_HEADER, bars(figures))
+def ceilings_of(runs):
+    """Each operation's process measures its own; the medians of them."""
+    texts = []
+    for key, unit in [
+        ("ceiling_teraflops_per_second", "TFLOP/s (cuBLAS, 8192 cubed, bf16)"),
+        ("ceiling_gigabytes_per_second", "GB/s (copy of 1 GiB, read and written)"),
+    ]:
+        values = [one[key] for one in runs if key in one]
+        if values:
+            texts.append(f"{statistics.median(values):.1f} {unit}")
+    return ", ".join(texts) or "unmeasured"
+
+
+def markdown(results):
+    """Tables of what --json holds."""
+    obverse, torch = results["obverse"], results["torch"]
+    figures = medians(obverse + torch)
+    text = "## Bars\n\n" + markdown_table(BARS_HEADER, bar_rows(bars(figures)))
     text += "\n## Kernels\n\n"
-    text += f"Ceilings of this run: {', '.join(ceilings) or 'unmeasured'}. "
-    if torch is None:
-        text += "PyTorch's kernels: unmeasured.\n\n"
-    else:
-        text += f"PyTorch {torch['torch']}, cuDNN {torch['cudnn']}.\n\n"
+    text += f"Medians of turns: {results['repeats']} each. Ceilings: {ceilings_of(obverse)}. "
+    versions = [f"PyTorch {one['torch']}, cuDNN {one['cudnn']}." for one in torch if "torch" in one]
+    text += (versions or ["PyTorch's kernels: unmeasured."])[0] + "\n\n"
     text += markdown_table(HEADER, rows_of(figures))
-    failures = own.get("failures", []) + (torch or {}).get("failures", [])
-    if failures:
-        text += "\nUnmeasured:\n\n" + "".join(
-            f"- {failure['kernel']} {failure['shape']} ({failure.get('provider', 'own')}): "
-            f"{failure['reason']}\n"
-            for failure in failures
-        )
-    return text
+    failures = {
+        f"- {one['kernel']} {one['shape']} ({one.get('provider', 'own')}): {one['reason']}\n": None
+        for run_of in obverse + torch
+        for one in run_of["failures"]
+    }
+    return text + ("\nUnmeasured:\n\n" + "".join(failures) if failures else "")
 
 
 def write(file, text):
+    """Whole or not at all, so that a run that is cut off leaves what it had."""
     try:
-        pathlib.Path(file).write_text(text, encoding="utf-8")
+        part = pathlib.Path(file + ".part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
     except OSError as error:
         stop(f"{file}: cannot be written: {error.strerror}")
+
+
+def write_files(options, results):
+    if options.json:
+        whole = {**results, "bars": bars(medians(results["obverse"] + results["torch"]))}
+        write(options.json, json.dumps(whole, indent=1) + "\n")
+    if options.markdown:
+        write(options.markdown, markdown(results))
 
 
 def main():
     options = parse_options()
     if not options.own_only:
         check_torch(options)
-    obverse, torch = [], []
+    results = {"repeats": options.repeats, "obverse": [], "torch": []}
     for _ in range(options.repeats):
-        obverse.append(run_obverse(options))
-        if not options.own_only:
-            torch.append(run_torch(options, obverse[-1]))
-    figures = medians(obverse + torch)
+        for operation, shapes in options.work.items():
+            text = ",".join(name_of(sizes) for sizes in shapes)
+            results["obverse"].append(run_obverse(options, operation, text))
+            if not options.own_only:
+                results["torch"].append(run_torch(options, operation, text))
+            write_files(options, results)
+    figures = medians(results["obverse"] + results["torch"])
     print()
     print_table(HEADER, rows_of(figures))
     print()
-    print_table(BARS_HEADER, bars(figures))
-    if options.json:
-        write(options.json, json.dumps({"obverse": obverse, "torch": torch}, indent=1) + "\n")
-    if options.markdown:
-        write(options.markdown, markdown(figures, obverse[0], torch[0] if torch else None))
+    print_table(BARS_HEADER, bar_rows(bars(figures)))
     # What others cannot do is no failure of this command.
-    sys.exit(1 if any(one["failures"] for one in obverse) else 0)
+    sys.exit(1 if any(one["failures"] for one in results["obverse"]) else 0)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 // std::invalid_argument with what was expected and what was found.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -130,6 +130,41 @@ struct ChosenShapes {
   std::vector<AttentionSizes> attention;
   std::vector<AdamWSizes> adamw;
 };
+
+// One list for all of `operations`, which are named as their benchmarks are: how many sizes an
+// entry has tells whose it is. Each operation gets at least one.
+inline ChosenShapes parse_shapes(std::string_view text,
+                                 const std::vector<std::string>& operations) {
+  std::string expected;
+  for (const std::string& name : operations) {
+    if (!expected.empty()) expected += " or ";
+    expected += name == "matmul" ? kMatmulForm : name == "adamw" ? kAdamWForm : kAttentionForm;
+  }
+  const auto named = [&](std::string_view name) {
+    return std::find(operations.begin(), operations.end(), name) != operations.end();
+  };
+  ChosenShapes shapes;
+  for (const std::string_view part : detail::split(text, ',')) {
+    const std::size_t count = detail::sizes_of(part).size();
+    if (named("matmul") && count == 3) {
+      shapes.matmul.push_back(parse_matmul_shapes(part)[0]);
+    } else if (named("attention") && (count == 4 || count == 5)) {
+      shapes.attention.push_back(parse_attention_shapes(part)[0]);
+    } else {
+      kernels::require(named("adamw") && (count == 1 || count == 2), "expected shapes of ",
+                       expected, ", got '", part, "'");
+      shapes.adamw.push_back(parse_adamw_shapes(part)[0]);
+    }
+  }
+  const auto require_some = [&](const char* name, const char* form, const auto& of_operation) {
+    kernels::require(!named(name) || !of_operation.empty(), "expected shapes of ", form,
+                     ", got none");
+  };
+  require_some("matmul", kMatmulForm, shapes.matmul);
+  require_some("attention", kAttentionForm, shapes.attention);
+  require_some("adamw", kAdamWForm, shapes.adamw);
+  return shapes;
+}
 
 // ---- What is measured on a GPU unless told otherwise ----
 

@@ -6,21 +6,35 @@
 #include <vector>
 
 #include "bench/support/shapes.h"
+#include "kernels/core/parallel.h"
 #include "kernels/core/random.h"
 #include "kernels/core/span.h"
 
 namespace obverse::bench {
 
+// Standard normal values. They repeat, since drawing gigabytes would take longer than measuring,
+// but their number is a prime, so that no two rows of a matrix are alike.
+inline const std::vector<float>& normal_values() {
+  static const std::vector<float> kValues = [] {
+    constexpr std::int64_t kCount = 1048573;
+    std::vector<float> values(static_cast<std::size_t>(kCount));
+    kernels::parallel_for(kCount, 4096, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        values[static_cast<std::size_t>(i)] =
+            static_cast<float>(kernels::normal({}, static_cast<std::uint64_t>(i)));
+      }
+    });
+    return values;
+  }();
+  return kValues;
+}
+
 template <typename T>
 std::vector<T> random_values(std::int64_t count) {
+  const std::vector<float>& drawn = normal_values();
   std::vector<T> values(static_cast<std::size_t>(count));
-  // Uniform in [-1.5, 1.5): a normal draw costs a logarithm and a cosine, and gigabytes are drawn
-  // here.
-  for (std::size_t i = 0; i < values.size(); i += 4) {
-    const kernels::PhiloxBlock block = kernels::random_block({}, i / 4);
-    for (std::size_t j = 0; j < 4 && i + j < values.size(); ++j) {
-      values[i + j] = static_cast<T>(3.0 * kernels::to_uniform(block[j]) - 1.5);
-    }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<T>(drawn[i % drawn.size()]);
   }
   return values;
 }

@@ -60,6 +60,34 @@ TEST_CASE("bench says which shape it did not understand", "[bench]") {
         "expected no more tensors than parameters, got 6 of 5");
 }
 
+TEST_CASE("bench tells whose shape is whose by the number of sizes", "[bench]") {
+  const auto all = bench::parse_shapes("7x8x9,2x64x4x16,1000,1x32x4x16x2,10x3",
+                                       {"matmul", "attention", "adamw"});
+  REQUIRE(all.matmul.size() == 1);
+  CHECK(all.matmul[0].name() == "7x8x9");
+  REQUIRE(all.attention.size() == 2);
+  CHECK(all.attention[0].name() == "2x64x4x16");
+  CHECK(all.attention[1].name() == "1x32x4x16x2");
+  REQUIRE(all.adamw.size() == 2);
+  CHECK(all.adamw[1].tensors == 3);
+
+  const auto message = [](const char* text, const std::vector<std::string>& operations) {
+    return error_of([&] { bench::parse_shapes(text, operations); });
+  };
+  CHECK(message("7x8", {"matmul"}) == "expected shapes of matmul as MxNxK, got '7x8'");
+  CHECK(message("7x8x9,1x2x3x4", {"matmul", "adamw"}) ==
+        "expected shapes of matmul as MxNxK or adamw as PARAMETERS[xTENSORS], got '1x2x3x4'");
+  CHECK(message("", {"adamw"}) == "expected shapes of adamw as PARAMETERS[xTENSORS], got ''");
+  CHECK(message("7x8x9", {"adamw"}) ==
+        "expected shapes of adamw as PARAMETERS[xTENSORS], got '7x8x9'");
+  CHECK(message("1x2x4x16", {"matmul"}) == "expected shapes of matmul as MxNxK, got '1x2x4x16'");
+  CHECK(message("1000", {"matmul"}) == "expected shapes of matmul as MxNxK, got '1000'");
+  CHECK(message("7x8x9", {"adamw", "matmul"}) ==
+        "expected shapes of adamw as PARAMETERS[xTENSORS], got none");
+  CHECK(message("1x2x3x5x2", {"attention"}) ==
+        "expected key/value heads that divide the heads, got 2 of 3");
+}
+
 TEST_CASE("bench's default shapes are shapes that it can read", "[bench]") {
   for (const auto& shape : bench::default_matmul_shapes()) {
     CHECK(bench::parse_matmul_shapes(shape.name())[0].name() == shape.name());
