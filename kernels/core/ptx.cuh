@@ -15,20 +15,15 @@
 #include "kernels/core/span.h"
 
 #ifdef __CUDACC__
-// Before a loop over registers, which cannot be indexed at run time.
-#define OBVERSE_UNROLL _Pragma("unroll")
 #define OBVERSE_PRAGMA(text) _Pragma(#text)
 #define OBVERSE_UNROLL_BY(count) OBVERSE_PRAGMA(unroll count)
-#define OBVERSE_NO_UNROLL _Pragma("unroll 1")
 // The emulated twins' last parameter, and its hand-over, are nothing on a GPU.
 #define OBVERSE_SITE
 #define OBVERSE_AND_SITE
 #define OBVERSE_PASS_SITE
 #else
 #include "kernels/core/emulation.h"
-#define OBVERSE_UNROLL
 #define OBVERSE_UNROLL_BY(count)
-#define OBVERSE_NO_UNROLL
 #define OBVERSE_SITE                                          \
   [[maybe_unused]] ::obverse::kernels::emulation::Site site = \
       ::obverse::kernels::emulation::Site::here()

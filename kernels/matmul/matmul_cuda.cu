@@ -49,7 +49,9 @@ void launch_tiles(const Product<T, Out>& x, int batch, Stream& stream) {
   if constexpr (sizeof(T) == 2) {
     using Shape = TensorTile<tile>;
     launch_kernel("matmul on tensor cores", Shape{},
-                  multiply_on_tensor_cores<Shape, a_along_depth, b_along_depth, Out>);
+                  x.a.aligned && x.b.aligned
+                      ? multiply_on_tensor_cores<Shape, a_along_depth, b_along_depth, true, Out>
+                      : multiply_on_tensor_cores<Shape, a_along_depth, b_along_depth, false, Out>);
   } else if constexpr (tile != MatmulTile::large) {
     using Shape = FloatTile<tile>;
     launch_kernel("matmul of floats", Shape{},

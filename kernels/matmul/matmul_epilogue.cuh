@@ -130,6 +130,7 @@ struct Slab {
   int stride;     // from one of its rows to the next
   int row, step;  // its row i is row + i * step of the product
   int column;
+  bool spread;  // its columns lie as spread_column() says, else in order
 };
 
 template <int rows, int columns, int threads, int count, typename T, typename Out>
@@ -142,13 +143,16 @@ __device__ __forceinline__ void write_slab_by(const Product<T, Out>& x, const Ti
     const int row = slab.row + i / kAcross * slab.step, column = slab.column + across;
     if (row >= x.m || column >= x.n) continue;
     float values[count];
-    const int from = i / kAcross * slab.stride + across;
+    const auto from = [&](int column_of_slab) {
+      return i / kAcross * slab.stride +
+             (slab.spread ? spread_column(column_of_slab, columns) : column_of_slab);
+    };
     if constexpr (count == 1) {
-      values[0] = slab.sums.load(from);
+      values[0] = slab.sums.load(from(across));
     } else {
       OBVERSE_UNROLL
       for (int j = 0; j < count; j += 4) {
-        const auto vector = slab.sums.load_16(from + j);
+        const auto vector = slab.sums.load_16(from(across + j));
         OBVERSE_UNROLL
         for (int l = 0; l < 4; ++l) values[j + l] = vector[l];
       }

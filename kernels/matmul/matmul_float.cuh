@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
     }
     block_barrier();
     write_slab<16, Shape::kSide, Shape::kThreads>(
-        x, tile, {slab, Shape::kStride, tile.row + pass / 4 * 64 + pass % 4, 4, tile.column},
+        x, tile, {slab, Shape::kStride, tile.row + pass / 4 * 64 + pass % 4, 4, tile.column, false},
         thread_index().x);
   }
 }

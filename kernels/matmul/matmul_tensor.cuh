@@ -24,8 +24,8 @@ struct TensorTile {
   static constexpr int kElementsOfA = kRows * kDepth, kElementsOfB = kColumns * kDepth;
   static constexpr int kSteps = kDepth / 16;      // an mma is 16 deep
   static constexpr int kSlices = kWarpSide / 16;  // of a warp's side
-  // Rows of a slab are 8 banks apart: the four rows that half a warp stores pairs to fill all 32.
-  static constexpr int kSlabStride = kWarpSide + 8;
+  static_assert(kSteps % 2 == 0);  // each depth tile starts with the same half of the fragments
+  static constexpr int kSlabStride = kWarpSide + 8;  // as spread_column() asks
 
   struct Pipeline {
     SharedArray<bf16, kStages * kElementsOfA> a;
@@ -40,9 +40,9 @@ struct TensorTile {
 
 // One thread's part in bringing an operand's tiles, one after another along the depth, each `side`
 // of m or n by kDepth. They lie as the operand does, rows along the depth or along m or n, with
-// zeros where it ends. What does not change from tile to tile is computed once: next to the
-// products, every instruction counts.
-template <typename Shape, bool along_depth, int side>
+// zeros where it ends, and for tiles past the depth's limit nothing but zeros. What does not change
+// from tile to tile is computed once: next to the products, every instruction counts.
+template <typename Shape, bool along_depth, int side, bool aligned>
 class Feeder {
  public:
   __device__ __forceinline__ Feeder(const Operand<bf16>& x, int matrix, int first, int limit,
@@ -57,7 +57,7 @@ class Feeder {
   }
 
   __device__ __forceinline__ void bring_next(SharedSpan<bf16> tile) {
-    if (x_.aligned) {
+    if (aligned || x_.aligned) {
       OBVERSE_UNROLL
       for (int i = 0; i < kTimes; ++i) {
         // Whole vectors or none: the width is a multiple of them.
@@ -103,25 +103,43 @@ class Feeder {
   int to_;             // its place in the tile
 };
 
-// 16 of m or n from `first` by 16 of the depth from 16 * `step`, as four matrices of 8 x 8: for a,
-// m runs first over them and then the depth, for b the depth and then n, so that an mma finds what
-// it takes in neighbouring registers.
+// One lane's part in reading an operand's tile as fragments: each is 16 of m or n by 16 of the
+// depth, as four matrices of 8 x 8. For a, m runs first over them and then the depth, for b the
+// depth and then n, so that an mma finds what it takes in neighbouring registers.
 template <typename Shape, bool along_depth, bool depth_first, int side>
-__device__ __forceinline__ void load_fragment(std::uint32_t (&fragment)[4], SharedSpan<bf16> tile,
-                                              int first, int step) {
-  constexpr int kChunks = (along_depth ? Shape::kDepth : side) / 8;
-  // Each lane names a row of one of the matrices.
-  const int lane = lane_index();
-  const int in_side = depth_first ? lane / 16 : lane / 8 % 2;
-  const int in_depth = depth_first ? lane / 8 % 2 : lane / 16;
-  const int row =
-      along_depth ? first + in_side * 8 + lane % 8 : step * 16 + in_depth * 8 + lane % 8;
-  const int chunk = along_depth ? step * 2 + in_depth : first / 8 + in_side;
-  load_matrix<4, !along_depth>(fragment, tile,
-                               (row * kChunks + swizzled_chunk(row, chunk, kChunks)) * 8);
-}
+class Reader {
+ public:
+  // Of the part of m or n that starts at `first`.
+  __device__ __forceinline__ explicit Reader(int first) {
+    // Each lane names a row of one of the matrices.
+    const int lane = lane_index();
+    const int in_side = depth_first ? lane / 16 : lane / 8 % 2;
+    const int in_depth = depth_first ? lane / 8 % 2 : lane / 16;
+    const int row = lane % 8 + (along_depth ? first + in_side * 8 : in_depth * 8);
+    const int chunk = along_depth ? in_depth : first / 8 + in_side;
+    at_ = (row * kChunks + swizzled_chunk(row, chunk, kChunks)) * 8;
+  }
 
-template <typename Shape, bool a_along_depth, bool b_along_depth, typename Out>
+  // From 16 * `slice` of the part and 16 * `step` of the depth. Both are known when compiled, and
+  // with them the distance from at_: the swizzle is the same 16 rows on, and as `first` is a
+  // multiple of a warp's side, 2 * slice or 2 * step are bits that are 0 in the first chunk, so
+  // that they may be flipped after the swizzle as well as before.
+  __device__ __forceinline__ void load(std::uint32_t (&fragment)[4], SharedSpan<bf16> tile,
+                                       int slice, int step) const {
+    const int rows = 16 * (along_depth ? slice : step);
+    const int chunks = 2 * (along_depth ? step : slice);
+    load_matrix<4, !along_depth>(fragment, tile, (at_ ^ chunks * 8) + rows * kChunks * 8);
+  }
+
+ private:
+  static constexpr int kChunks = (along_depth ? Shape::kDepth : side) / 8;  // of a row
+
+  int at_;  // where the row starts of the first slice and step
+};
+
+// `aligned` where both operands are: a branch on it inside of the main loop would keep the copies
+// from being issued in between the products.
+template <typename Shape, bool a_along_depth, bool b_along_depth, bool aligned, typename Out>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
     multiply_on_tensor_cores(Product<bf16, Out> x) {
   constexpr int kSlices = Shape::kSlices, kSteps = Shape::kSteps, kStages = Shape::kStages;
@@ -135,61 +153,61 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
   const auto stage_of_b = [&](int stage) {
     return shared.b.span().subspan(stage * Shape::kElementsOfB, Shape::kElementsOfB);
   };
-  const int first_depth = tile.begin * Shape::kDepth;
-  Feeder<Shape, a_along_depth, Shape::kRows> feeder_of_a(x.a, tile.matrix, tile.row, x.m,
-                                                         first_depth, x.k);
-  Feeder<Shape, b_along_depth, Shape::kColumns> feeder_of_b(x.b, tile.matrix, tile.column, x.n,
-                                                            first_depth, x.k);
-  // A group a depth tile, without copies past the end, keeps the count of groups that waits go by.
-  const auto bring_stage = [&](int depth_tile, int stage) {
-    if (depth_tile < tile.end) {
-      feeder_of_a.bring_next(stage_of_a(stage));
-      feeder_of_b.bring_next(stage_of_b(stage));
-    }
+
+  const int depth = tile.begin * Shape::kDepth, part_end = tile.end * Shape::kDepth;
+  const int depth_limit = part_end < x.k ? part_end : x.k;
+  Feeder<Shape, a_along_depth, Shape::kRows, aligned> feeder_of_a(x.a, tile.matrix, tile.row, x.m,
+                                                                  depth, depth_limit);
+  Feeder<Shape, b_along_depth, Shape::kColumns, aligned> feeder_of_b(x.b, tile.matrix, tile.column,
+                                                                     x.n, depth, depth_limit);
+  // A group of copies is one depth tile. Those past the end bring zeros that nothing is multiplied
+  // with; without a branch around them the main loop is one straight line.
+  const auto bring_stage = [&](int stage) {
+    feeder_of_a.bring_next(stage_of_a(stage));
+    feeder_of_b.bring_next(stage_of_b(stage));
     copy_async_commit();
   };
+
+  const Reader<Shape, a_along_depth, false, Shape::kRows> reader_of_a(warp_row);
+  const Reader<Shape, b_along_depth, true, Shape::kColumns> reader_of_b(warp_column);
   struct Fragments {
     std::uint32_t a[kSlices][4], b[2 * kSlices][2];
   };
   const auto load_fragments = [&](Fragments& fragments, int stage, int step) {
     OBVERSE_UNROLL
     for (int i = 0; i < kSlices; ++i) {
-      load_fragment<Shape, a_along_depth, false, Shape::kRows>(fragments.a[i], stage_of_a(stage),
-                                                               warp_row + 16 * i, step);
+      reader_of_a.load(fragments.a[i], stage_of_a(stage), i, step);
     }
     OBVERSE_UNROLL
     for (int j = 0; j < kSlices; ++j) {
       std::uint32_t both[4];  // two blocks of 8 columns
-      load_fragment<Shape, b_along_depth, true, Shape::kColumns>(both, stage_of_b(stage),
-                                                                 warp_column + 16 * j, step);
+      reader_of_b.load(both, stage_of_b(stage), j, step);
       for (int l = 0; l < 4; ++l) fragments.b[2 * j + l / 2][l % 2] = both[l];
     }
   };
 
   float sums[kSlices][2 * kSlices][4] = {};
   Fragments fragments[2];
-  for (int stage = 0; stage < kStages - 1; ++stage) bring_stage(tile.begin + stage, stage);
+  for (int stage = 0; stage < kStages - 1; ++stage) bring_stage(stage);
   copy_async_wait<kStages - 2>();
   block_barrier();
-  if (tile.begin < tile.end) load_fragments(fragments[0], 0, 0);
+  load_fragments(fragments[0], 0, 0);
   int stage = 0;
   OBVERSE_NO_UNROLL
   for (int depth_tile = tile.begin; depth_tile < tile.end; ++depth_tile) {
-    const int next_stage = stage + 1 == kStages ? 0 : stage + 1;
+    const int next_stage = (stage + 1) % kStages;
     OBVERSE_UNROLL
     for (int step = 0; step < kSteps; ++step) {
-      // The stage before this one: the last barrier came after its last reader.
-      if (step == 0) {
-        bring_stage(depth_tile + kStages - 1, stage == 0 ? kStages - 1 : stage - 1);
-      }
       // What the next step multiplies is on its way while this one's products are under way.
       if (step + 1 < kSteps) {
         load_fragments(fragments[(step + 1) % 2], stage, step + 1);
-      } else if (depth_tile + 1 < tile.end) {
+      } else {
         copy_async_wait<kStages - 2>();
         block_barrier();
         load_fragments(fragments[(step + 1) % 2], next_stage, 0);
       }
+      // Into the stage before this one: the last barrier came after its last reader.
+      if (step == 0) bring_stage((stage + kStages - 1) % kStages);
       OBVERSE_UNROLL
       for (int i = 0; i < kSlices; ++i) {
         OBVERSE_UNROLL
@@ -213,7 +231,8 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
       if (i != pass) continue;
       OBVERSE_UNROLL
       for (int j = 0; j < 2 * kSlices; ++j) {
-        const int to = lane / 4 * Shape::kSlabStride + j * 8 + lane % 4 * 2;
+        const int to =
+            lane / 4 * Shape::kSlabStride + spread_column(j * 8 + lane % 4 * 2, Shape::kWarpSide);
         slab.store_pair(to, {sums[i][j][0], sums[i][j][1]});
         slab.store_pair(to + 8 * Shape::kSlabStride, {sums[i][j][2], sums[i][j][3]});
       }
@@ -221,7 +240,8 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
     warp_barrier(kFullMask);
     write_slab<16, Shape::kWarpSide, kWarpSize>(
         x, tile,
-        {slab, Shape::kSlabStride, tile.row + warp_row + 16 * pass, 1, tile.column + warp_column},
+        {slab, Shape::kSlabStride, tile.row + warp_row + 16 * pass, 1, tile.column + warp_column,
+         true},
         lane);
     warp_barrier(kFullMask);
   }

@@ -116,12 +116,13 @@ struct TilePosition {
   int row, column;
 };
 
-// The order in which blocks take tiles: down a group of eight rows of tiles, then on to the next
-// column, so that the blocks at work at a time read about as many rows of a as columns of b and
-// find most of both in the second-level cache.
+// The order in which blocks take tiles: down a group of rows of tiles, then on to the next column,
+// so that the blocks at work at a time read about as many rows of a as columns of b and find most
+// of both in the second-level cache. A group is 16 rows: of tiles of 128 x 256 an H200 has 132 at
+// work, which are then 2048 rows by 2112 columns.
+inline constexpr int kGroupRows = 16;
 OBVERSE_HOST_DEVICE constexpr TilePosition tile_position(int index, int tile_rows,
                                                          int tile_columns) {
-  constexpr int kGroupRows = 8;
   const int group = index / (kGroupRows * tile_columns);
   const int first = group * kGroupRows;
   const int rows = tile_rows - first < kGroupRows ? tile_rows - first : kGroupRows;
@@ -136,6 +137,15 @@ OBVERSE_HOST_DEVICE constexpr TilePosition tile_position(int index, int tile_row
 // them.
 OBVERSE_HOST_DEVICE constexpr int swizzled_chunk(int row, int chunk, int chunks) {
   return chunks >= 8 ? chunk ^ (row & 7) : chunk ^ (row >> 1 & 3);
+}
+
+// Where a column of a row of `columns` sums lies on its way through shared memory from tensor cores
+// to the output: quads of even number first, then those of odd number. Threads take two quads
+// each, the even one of all of them and then the odd one, which are then neighbours at each time.
+// The four columns between the halves and the eight after them, rows being columns + 8 apart, let
+// the pairs that half a warp writes, of eight columns in four rows, fill all 32 banks.
+OBVERSE_HOST_DEVICE constexpr int spread_column(int column, int columns) {
+  return column / 8 * 4 + column % 4 + column / 4 % 2 * (columns / 2 + 4);
 }
 
 }  // namespace obverse::kernels::cuda

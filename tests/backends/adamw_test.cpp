@@ -389,8 +389,9 @@ TEMPLATE_TEST_CASE("adamw rounds stochastically to two neighbours with the right
 }
 
 TEMPLATE_TEST_CASE("adamw draws by seed, step, tensor and element alone", "[adamw]", float, bf16) {
-  // The second is empty but counts; the third starts anywhere, so that other code serves it.
-  const std::vector<std::int64_t> sizes{2048, 0, 2050, 33};
+  // The second is empty but counts; the third starts anywhere, so that other code serves it than
+  // the whole blocks of the first and the last.
+  const std::vector<std::int64_t> sizes{2048, 0, 2050, 33, 4096};
   auto states = ones<TestType>(sizes);
   states[2].shifts = {1, 1, 1, 1, 1};
   const std::int64_t number = 70000;

@@ -315,6 +315,14 @@ TEMPLATE_TEST_CASE("matmul of no depth is its epilogue of zeros", "[matmul]",
   }
 }
 
+TEMPLATE_TEST_CASE("matmul without rows or columns does nothing", "[matmul]",
+                   OBVERSE_BACKEND_TYPES) {
+  for (const Sizes& sizes : {Sizes{0, 5, 3}, Sizes{5, 0, 3}, Sizes{0, 0, 0}}) {
+    check_orientations<TestType>(
+        {.sizes = sizes, .bias = true, .residual = Residual::apart, .batch = 2});
+  }
+}
+
 TEMPLATE_TEST_CASE("matmul adds to what is there", "[matmul]", OBVERSE_BACKEND_TYPES) {
   for (const Sizes& sizes : {Sizes{24, 72, 40}, Sizes{19, 37, 21}}) {
     check_case<TestType, TestType>({.sizes = sizes, .transpose_a = true, .accumulate = true});
@@ -422,7 +430,8 @@ TEMPLATE_TEST_CASE("matmul splits the depth", "[matmul]", OBVERSE_BACKEND_TYPES)
                                       .residual = Residual::in_place,
                                       .activation = ActivationKind::gelu,
                                       .saves = true,
-                                      .batch = 2},
+                                      .batch = 2,
+                                      .gap = 8},
                                      tiles);
       check_case<TestType, TestType>({.sizes = {19, 37, 131}, .accumulate = true}, tiles);
     }

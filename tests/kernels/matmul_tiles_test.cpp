@@ -95,7 +95,7 @@ TEST_CASE("useful splits leave no part empty", "[matmul_tiles]") {
 }
 
 TEST_CASE("blocks take every tile once, a group of rows at a time", "[matmul_tiles]") {
-  for (const int rows : {1, 7, 8, 9, 20}) {
+  for (const int rows : {1, 7, 16, 17, 40}) {
     for (const int columns : {1, 5, 16}) {
       std::set<std::pair<int, int>> seen;
       int furthest = 0;
@@ -105,16 +105,37 @@ TEST_CASE("blocks take every tile once, a group of rows at a time", "[matmul_til
         REQUIRE(position.row < rows);
         REQUIRE(position.column >= 0);
         REQUIRE(position.column < columns);
-        REQUIRE(position.row / 8 >= furthest);
-        furthest = position.row / 8;
+        REQUIRE(position.row / kGroupRows >= furthest);
+        furthest = position.row / kGroupRows;
         seen.insert({position.row, position.column});
       }
       CHECK(seen.size() == static_cast<std::size_t>(rows * columns));
     }
   }
   // Four blocks into the first group: still in its first column.
-  CHECK(tile_position(4, 16, 16).row == 4);
-  CHECK(tile_position(4, 16, 16).column == 0);
+  CHECK(tile_position(4, 32, 16).row == 4);
+  CHECK(tile_position(4, 32, 16).column == 0);
+}
+
+TEST_CASE("blocks at work at a time read as many rows as columns", "[matmul_tiles]") {
+  const MatmulTileShape shape = matmul_tile_shape(MatmulTile::large, 2);
+  for (const int side : {4096, 8192}) {
+    const int tile_rows = side / shape.rows, tile_columns = side / shape.columns;
+    for (int first = 0; first + kMultiprocessors <= tile_rows * tile_columns;
+         first += kMultiprocessors) {
+      std::set<int> rows, columns;
+      for (int i = first; i < first + kMultiprocessors; ++i) {
+        const TilePosition position = tile_position(i, tile_rows, tile_columns);
+        rows.insert(position.row);
+        columns.insert(position.column);
+      }
+      const auto read = static_cast<int>(rows.size()) * shape.rows +
+                        static_cast<int>(columns.size()) * shape.columns;
+      INFO("side " << side << ", blocks from " << first);
+      // A square of as many elements has sides of 2080.
+      if (rows.size() <= kGroupRows) CHECK(read <= 2 * 2080 * 5 / 4);
+    }
+  }
 }
 
 // How many turns shared memory takes to serve eight accesses of 16 bytes: the most that fall into
@@ -158,6 +179,52 @@ TEST_CASE("the swizzle permutes each row and leaves no bank conflicts", "[matmul
       for (int i = first; i < first + 8; ++i) written.push_back(place(i / chunks, i % chunks));
       REQUIRE(turns(written) == 1);
     }
+  }
+}
+
+TEST_CASE("the swizzle's places are some bits away from one another", "[matmul_tiles]") {
+  for (const int chunks : {4, 8, 16, 32}) {
+    for (int row = 0; row < 64; ++row) {
+      for (int chunk = 0; chunk < chunks; ++chunk) {
+        REQUIRE(swizzled_chunk(row + 16, chunk, chunks) == swizzled_chunk(row, chunk, chunks));
+        for (const int further : {2, 4, 6}) {
+          if ((chunk & further) != 0 || (chunk | further) >= chunks) continue;
+          REQUIRE(swizzled_chunk(row, chunk + further, chunks) ==
+                  (swizzled_chunk(row, chunk, chunks) ^ further));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("sums on their way out leave no bank conflicts", "[matmul_tiles]") {
+  for (const int columns : {32, 64}) {
+    const int stride = columns + 8;
+    std::set<int> places;
+    for (int column = 0; column < columns; ++column) {
+      places.insert(spread_column(column, columns));
+      REQUIRE(spread_column(column, columns) < stride);
+      // Quads stay together, at multiples of 16 bytes.
+      REQUIRE(spread_column(column, columns) % 4 == column % 4);
+    }
+    REQUIRE(places.size() == static_cast<std::size_t>(columns));
+    // Half a warp writes pairs: the sums of an mma.
+    for (int block = 0; block < columns; block += 8) {
+      std::set<int> banks;
+      for (int lane = 0; lane < 16; ++lane) {
+        const int to = lane / 4 * stride + spread_column(block + lane % 4 * 2, columns);
+        banks.insert({to % 32, (to + 1) % 32});
+      }
+      REQUIRE(banks.size() == 32);
+    }
+  }
+  // Eight threads read a quad each, of a row of 64 columns the even or the odd ones.
+  for (const int quad : {0, 4}) {
+    std::vector<int> chunks;
+    for (int thread = 0; thread < 8; ++thread) {
+      chunks.push_back(spread_column(thread * 8 + quad, 64) / 4);
+    }
+    REQUIRE(turns(chunks) == 1);
   }
 }
 
