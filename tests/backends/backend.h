@@ -72,7 +72,7 @@ class Buffer {
   // write stays one.
   static Buffer poisoned(std::int64_t count) {
     std::vector<T> values(static_cast<std::size_t>(count));
-    std::memset(static_cast<void*>(values.data()), 0xFF, values.size() * sizeof(T));
+    if (count > 0) std::memset(static_cast<void*>(values.data()), 0xFF, values.size() * sizeof(T));
     return Buffer(values);
   }
 
