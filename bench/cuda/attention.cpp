@@ -79,25 +79,26 @@ struct Case {
   std::int64_t key_stride() const { return sizes.key_value_heads * sizes.head_size; }
 };
 
-void forward(const Case& x, const Set& set, kernels::cuda::Stream& stream) {
-  kernels::AttentionForward<bf16> call;
+// A call of either direction with what both have.
+template <typename Call>
+Call call_of(const Case& x, const Set& set) {
+  Call call;
   call.shape = x.shape();
   call.query = {set.query.span(), x.query_stride()};
   call.key = {set.key.span(), x.key_stride()};
   call.value = {set.value.span(), x.key_stride()};
   call.out = set.out.span();
   call.log_sum_exp = set.log_sum_exp.span();
+  return call;
+}
+
+void forward(const Case& x, const Set& set, kernels::cuda::Stream& stream) {
+  const auto call = call_of<kernels::AttentionForward<bf16>>(x, set);
   kernels::cuda::attention_forward(call, stream);
 }
 
 void backward(const Case& x, const Set& set, bool deterministic, kernels::cuda::Stream& stream) {
-  kernels::AttentionBackward<bf16> call;
-  call.shape = x.shape();
-  call.query = {set.query.span(), x.query_stride()};
-  call.key = {set.key.span(), x.key_stride()};
-  call.value = {set.value.span(), x.key_stride()};
-  call.out = set.out.span();
-  call.log_sum_exp = set.log_sum_exp.span();
+  auto call = call_of<kernels::AttentionBackward<bf16>>(x, set);
   call.output_gradient = set.output_gradient.span();
   call.query_gradient = {set.query_gradient.span(), x.query_stride()};
   call.key_gradient = {set.key_gradient.span(), x.key_stride()};

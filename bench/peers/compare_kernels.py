@@ -9,7 +9,6 @@ Obverse is faster. Then the bars that the project has set itself, from these fig
 
 Taking turns spreads what the device's clocks do over both. PyTorch is needed by --python alone.
 """
-import argparse
 import json
 import pathlib
 import statistics
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from kernel_shapes import name_of, work_of
+from kernel_shapes import name_of, parse, parser_of
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 CUBES = ["4096x4096x4096", "8192x8192x8192"]
@@ -38,24 +37,16 @@ def stop(reason):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--operation", default="matmul,attention,adamw", help="a list with commas")
-    parser.add_argument("--shapes", help="one list for the operations that are named")
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=3, help="turns each")
     parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch")
     parser.add_argument("--own-only", action="store_true", help="do not run PyTorch")
     parser.add_argument("--bench", default=str(FOLDER.parents[1] / "build/bin/obverse-bench"))
     parser.add_argument("--json", help="also write all figures to this file")
     parser.add_argument("--markdown", help="also write the tables to this file")
-    options = parser.parse_args()
+    options = parse(parser)
     if options.repeats < 1:
         parser.error(f"expected --repeats of at least 1, got {options.repeats}")
-    try:
-        options.work = work_of(options.operation, options.shapes)
-    except ValueError as error:
-        parser.error(str(error))
     return options
 
 

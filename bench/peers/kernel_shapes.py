@@ -1,5 +1,6 @@
 """Operations and shapes of the kernel benchmarks, as `obverse-bench kernels` has them
 (bench/support/shapes.h)."""
+import argparse
 
 DEFAULTS = {
     # 8192 tokens through the layers of GPT-2 124M, GPT-2 1.5B and a Llama with 8B parameters; cubes.
@@ -57,6 +58,26 @@ def work_of(operations, shapes=None):
         if not of_operation:
             raise ValueError(f"expected shapes of {name} as {FORMS[name][0]}, got none")
     return work
+
+
+def parser_of(description):
+    """Options that both programs take: which operations, of which shapes."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--operation", default="matmul,attention,adamw", help="a list with commas")
+    parser.add_argument("--shapes", help="one list for the operations that are named")
+    return parser
+
+
+def parse(parser):
+    """The options, with `work`: each operation's shapes. Bad ones end the program."""
+    options = parser.parse_args()
+    try:
+        options.work = work_of(options.operation, options.shapes)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
 
 
 def name_of(sizes):

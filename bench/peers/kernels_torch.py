@@ -15,14 +15,13 @@ JSON, from other providers.
 Calls follow one another without a wait, but each costs the host some 10 to 50 microseconds: of shapes
 that take the device less than that, the host's time is what is measured.
 """
-import argparse
 import json
 import math
 import statistics
 import sys
 import time
 
-from kernel_shapes import name_of, work_of
+from kernel_shapes import name_of, parse, parser_of
 
 try:
     import torch
@@ -40,19 +39,10 @@ def stop(reason):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--operation", default="matmul,attention,adamw", help="a list with commas")
-    parser.add_argument("--shapes", help="one list for the operations that are named")
+    parser = parser_of(__doc__)
     parser.add_argument("--json", help="also write the figures to this file")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda", help="cpu: to try it")
-    options = parser.parse_args()
-    try:
-        options.work = work_of(options.operation, options.shapes)
-    except ValueError as error:
-        parser.error(str(error))
-    return options
+    return parse(parser)
 
 
 class Bench:

@@ -1,7 +1,6 @@
 #include "engine/tensor/allocator.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <iomanip>
@@ -10,45 +9,26 @@
 
 namespace obverse::engine {
 
-namespace {
-constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
-}
-
 const char* name_of(MemoryCategory category) {
   static constexpr const char* kNames[] = {"weights", "gradients", "optimizer", "activations",
                                            "inputs"};
   return kNames[static_cast<int>(category)];
 }
 
-int Allocator::size_class_of(std::size_t bytes) {
-  const std::size_t lines = std::max<std::size_t>(1, (bytes + kAlignment - 1) / kAlignment);
-  const int power = std::bit_width(lines) - 1;
-  for (int quarter = 0; quarter < 4; ++quarter) {
-    const int size_class = 4 * power + quarter;
-    if (class_bytes(size_class) >= lines * kAlignment) return size_class;
-  }
-  return 4 * (power + 1);
-}
-
-std::size_t Allocator::class_bytes(int size_class) {
-  const std::size_t power = std::size_t{1} << (size_class / 4);
-  return (power + (power * (size_class % 4) + 3) / 4) * kAlignment;
-}
-
 Block* Allocator::allocate(std::size_t bytes, MemoryCategory category) {
-  const int size_class = size_class_of(bytes);
+  const int size_class = Classes::of(bytes);
   if (size_class >= kSizeClasses) throw std::bad_alloc();
   const std::lock_guard lock(mutex_);
   int found = size_class;
   const int most =
-      std::min(kSizeClasses - 1, std::max(size_class + kClassesAbove, size_class_of(kSmallBytes)));
+      std::min(kSizeClasses - 1, std::max(size_class + kClassesAbove, Classes::of(kSmallBytes)));
   while (found < most && free_[found] == nullptr) ++found;
   Block* block = free_[found];
   if (block != nullptr) {
     free_[found] = block->next_free;
   } else {
     auto fresh = std::make_unique<Block>();
-    fresh->bytes = class_bytes(size_class);
+    fresh->bytes = Classes::class_bytes(size_class);
     fresh->memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, fresh->bytes));
     if (fresh->memory == nullptr) throw std::bad_alloc();
     fresh->size_class = size_class;

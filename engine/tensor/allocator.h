@@ -11,6 +11,8 @@
 #include <mutex>
 #include <string>
 
+#include "kernels/core/size_classes.h"
+
 namespace obverse::engine {
 
 // What memory is for, in the table that a training run prints.
@@ -55,14 +57,14 @@ class Allocator {
   MemoryUse use() const;
 
  private:
+  static constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
   // Classes are a quarter of a power of two apart: at most 25 % of a block is unused.
+  using Classes = kernels::SizeClasses<4, kAlignment>;
   static constexpr int kSizeClasses = 4 * 48;
   // A free block of up to 16 times the size, or of 1 MiB, serves too, so that batches of shorter
   // texts live in the memory of longer ones; small tensors leave the largest blocks alone.
   static constexpr int kClassesAbove = 4 * 4;
   static constexpr std::size_t kSmallBytes = 1024 * 1024;
-  static int size_class_of(std::size_t bytes);
-  static std::size_t class_bytes(int size_class);
 
   mutable std::mutex mutex_;
   std::array<Block*, kSizeClasses> free_{};

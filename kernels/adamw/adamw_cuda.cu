@@ -16,6 +16,7 @@
 #include "kernels/adamw/adamw.h"
 #include "kernels/adamw/adamw_update.h"
 #include "kernels/core/device_memory.h"
+#include "kernels/core/division.h"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/ptx.cuh"
 
@@ -77,7 +78,7 @@ __device__ __forceinline__ int entry_of_block(Span<const Entry<T, Gradient>> tab
   int low = 0;
   int count = static_cast<int>(table.size());
   while (count > 1) {
-    const int stride = (count + kWarpSize - 1) / kWarpSize;
+    const int stride = quotient_up(count, kWarpSize);
     const int offset = lane_index() * stride;
     const bool begun = offset < count && table[low + offset].first_block <= block;
     const int skipped = (std::popcount(ballot(kFullMask, begun)) - 1) * stride;
@@ -219,7 +220,7 @@ std::vector<Entry<T, Gradient>> table_of(const AdamW<T, Gradient>& x) {
                      tensor.rounded_weight, adamw_keep(x, tensor.weight_decay),
                      static_cast<std::int32_t>(blocks), static_cast<std::uint32_t>(number),
                      aligned});
-    blocks += (tensor.weight.size() + kBlockElements - 1) / kBlockElements;
+    blocks += quotient_up(tensor.weight.size(), kBlockElements);
     require(blocks <= std::numeric_limits<std::int32_t>::max(), "[adamw] expected at most ",
             std::int64_t{std::numeric_limits<std::int32_t>::max()} * kBlockElements,
             " elements in all, got more");
@@ -247,8 +248,7 @@ void adamw(const AdamW<T, Gradient>& x, Stream& stream) {
            &write_table<T, Gradient>, part);
   }
   const Entry<T, Gradient>& last = table.back();
-  const std::int64_t blocks =
-      last.first_block + (last.weight.size() + kBlockElements - 1) / kBlockElements;
+  const std::int64_t blocks = last.first_block + quotient_up(last.weight.size(), kBlockElements);
   launch(stream, {.kernel = "adamw", .grid = {static_cast<unsigned>(blocks)}, .block = {kThreads}},
          &update<T, Gradient>,
          Arguments<T, Gradient>{on_device.span(), x.clip_scale, adamw_coefficients(x),

@@ -23,13 +23,10 @@ struct BackwardLaunch {
 template <typename T>
 inline constexpr bool kAddsAtomically = sizeof(T) == 2;
 
+// Of a block that owns keys.
 template <AttentionPass pass, typename T, int head>
-struct BackwardShared;
-
-template <typename T, int head>
-struct BackwardShared<AttentionPass::key_value_gradient, T, head> {
-  static constexpr AttentionTiles kTiles =
-      attention_tiles(AttentionPass::key_value_gradient, head, sizeof(T));
+struct KeyOwnerShared {
+  static constexpr AttentionTiles kTiles = attention_tiles(pass, head, sizeof(T));
   SharedArray<T, kTiles.keys * head> key, value;
   SharedArray<T, kTiles.queries * head> query[kTiles.stages];
   SharedArray<T, kTiles.queries * head> output_gradient[kTiles.output_gradient_stages];
@@ -37,14 +34,13 @@ struct BackwardShared<AttentionPass::key_value_gradient, T, head> {
   SharedArray<float, 2 * kTiles.queries> row_values[kTiles.stages];
 };
 
+template <AttentionPass pass, typename T, int head>
+struct BackwardShared : KeyOwnerShared<pass, T, head> {};
+
 template <typename T, int head>
-struct BackwardShared<AttentionPass::all_gradients, T, head> {
-  static constexpr AttentionTiles kTiles =
-      attention_tiles(AttentionPass::all_gradients, head, sizeof(T));
-  SharedArray<T, kTiles.keys * head> key, value;
-  SharedArray<T, kTiles.queries * head> query[kTiles.stages];
-  SharedArray<T, kTiles.queries * head> output_gradient[kTiles.output_gradient_stages];
-  SharedArray<float, 2 * kTiles.queries> row_values[kTiles.stages];
+struct BackwardShared<AttentionPass::all_gradients, T, head>
+    : KeyOwnerShared<AttentionPass::all_gradients, T, head> {
+  using KeyOwnerShared<AttentionPass::all_gradients, T, head>::kTiles;
   SharedArray<T, kTiles.keys * kTiles.queries> score_gradient;  // rows are keys
 };
 
@@ -69,8 +65,7 @@ struct BackwardHead {
   template <typename Element>
   __device__ __forceinline__ HeadRows<Element> rows(const HeadView<Element>& view,
                                                     int of_head) const {
-    return {view.elements, std::int64_t{batch} * sequence() * view.stride + of_head * size(),
-            view.stride, size(), aligned};
+    return rows_of_head(view, x.shape, batch, of_head, aligned);
   }
   __device__ __forceinline__ HeadRows<const T> output_gradient() const {
     return rows(HeadView<const T>{x.output_gradient, x.shape.heads * size()}, head);
@@ -137,15 +132,14 @@ __global__ void __launch_bounds__(kRowSumThreads) row_sums_kernel(BackwardLaunch
 inline constexpr int kQuerySumRows = 64;
 
 inline std::int64_t query_sums_size(const AttentionShape& shape, int head) {
-  const std::int64_t rows = (shape.sequence + kQuerySumRows - 1) / kQuerySumRows * kQuerySumRows;
-  return shape.batch * shape.heads * rows * head;
+  return shape.batch * shape.heads * round_up(shape.sequence, kQuerySumRows) * head;
 }
 // Of the lane's first element; the next ones follow at distances of kWarpSize.
 template <int head>
 __device__ __forceinline__ std::int64_t query_sum_index(const AttentionShape& shape,
                                                         std::int64_t batch_head, int row,
                                                         int column) {
-  const std::int64_t rows = (shape.sequence + kQuerySumRows - 1) / kQuerySumRows * kQuerySumRows;
+  const std::int64_t rows = round_up(shape.sequence, kQuerySumRows);
   return ((batch_head * rows + row) * (head / 8) + column / 8 * 16) * 8 + lane_index();
 }
 
@@ -225,7 +219,7 @@ __global__ void __launch_bounds__(BackwardShared<pass, T, head>::kTiles.threads(
   // Query blocks that see the first of these keys, of one head after another.
   const int begin = block_index().y * kKeys;
   const int first_block = visibility.first_query(begin) / kQueries;
-  const int blocks = (visibility.length + kQueries - 1) / kQueries - first_block;
+  const int blocks = quotient_up(visibility.length, kQueries) - first_block;
   const int steps = begin < visibility.length ? blocks * group : 0;
 
   const auto key = tile_of<head>(shared.key), value = tile_of<head>(shared.value);
@@ -382,7 +376,7 @@ __global__ void __launch_bounds__(
   const AttentionVisibility<int> visibility = visibility_of(x, batch);
   const int seen = visibility.keys(begin, begin + kQueries);
   const int seen_by_all = visibility.keys(begin);
-  const int key_blocks = (seen + kKeys - 1) / kKeys;
+  const int key_blocks = quotient_up(seen, kKeys);
   const float scale = static_cast<float>(x.shape.scale), slope = slope_of(x, head_index);
   const float exponent_scale = scale * Exponential<T>::kLogE;
 

@@ -6,6 +6,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_check.h"
 #include "kernels/core/check.h"
+#include "kernels/core/division.h"
 #include "kernels/core/math.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/scratch.h"
@@ -18,10 +19,6 @@ namespace {
 // Query rows whose scores exist at a time: 64 rows against 1024 keys are 256 KiB, inside a
 // second-level cache.
 constexpr std::int64_t kTile = 64;
-
-std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 using Visibility = AttentionVisibility<std::int64_t>;
 

@@ -8,6 +8,7 @@
 #include "kernels/attention/attention_tiles.h"
 #include "kernels/core/check.h"
 #include "kernels/core/device_memory.h"
+#include "kernels/core/division.h"
 #include "kernels/core/launch.cuh"
 
 namespace obverse::kernels::cuda {
@@ -16,7 +17,7 @@ namespace {
 using namespace attention;  // this file's own kernels
 
 unsigned blocks_of(std::int64_t count, int per_block) {
-  return static_cast<unsigned>((count + per_block - 1) / per_block);
+  return static_cast<unsigned>(quotient_up(count, per_block));
 }
 
 template <typename Arguments>

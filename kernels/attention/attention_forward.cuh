@@ -95,8 +95,7 @@ __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
   const int head_index = block_index().x % heads, batch = block_index().x / heads;
   const int key_head = head_index / (heads / static_cast<int>(x.shape.key_value_heads));
   const auto rows_of = [&](const auto& view, int of_head) {
-    return HeadRows{view.elements, std::int64_t{batch} * sequence * view.stride + of_head * size,
-                    view.stride, size, launch.aligned};
+    return rows_of_head(view, x.shape, batch, of_head, launch.aligned);
   };
   const auto queries = rows_of(x.query, head_index);
   const auto keys = rows_of(x.key, key_head), values = rows_of(x.value, key_head);
@@ -106,7 +105,7 @@ __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
   const AttentionVisibility<int> visibility = visibility_of(x, batch);
   const int seen = visibility.keys(begin, begin + kQueries);
   const int seen_by_all = visibility.keys(begin);
-  const int key_blocks = (seen + kKeys - 1) / kKeys;
+  const int key_blocks = quotient_up(seen, kKeys);
   const float exponent_scale = static_cast<float>(x.shape.scale) * Exponential<T>::kLogE;
   const float slope = slope_of(x, head_index);
 

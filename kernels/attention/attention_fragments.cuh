@@ -9,8 +9,10 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_tiles.h"
+#include "kernels/core/division.h"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/ptx.cuh"
+#include "kernels/core/swizzle.h"
 
 namespace obverse::kernels::cuda::attention {
 
@@ -86,6 +88,16 @@ struct HeadRows {
   int head_size = 0;
   bool aligned = false;  // every row starts at, and is, a multiple of 16 bytes
 };
+
+template <typename T>
+__device__ __forceinline__ HeadRows<T> rows_of_head(const HeadView<T>& view,
+                                                    const AttentionShape& shape, int batch,
+                                                    int head, bool aligned) {
+  const int size = static_cast<int>(shape.head_size);
+  const int sequence = static_cast<int>(shape.sequence);
+  return {view.elements, std::int64_t{batch} * sequence * view.stride + head * size, view.stride,
+          size, aligned};
+}
 
 // Starts the copy of rows [begin, begin + tile_rows) of `source` by the whole block. Rows from
 // `end` on, and columns from the head's size on, become zeros. The tile may be read after the

@@ -1,5 +1,5 @@
 // How the CUDA attention kernels cut their work, as pure functions: head sizes that kernels are
-// built for, block sizes, shared memory, and the swizzle of a tile's sixteen-byte chunks.
+// built for, block sizes, and shared memory.
 #pragma once
 
 #include <cstdint>
@@ -105,15 +105,6 @@ constexpr int attention_shared_bytes(AttentionPass pass, const AttentionTiles& t
     }
   }
   return 0;
-}
-
-// Where a row of `chunks` sixteen-byte chunks keeps chunk `chunk`. The eight rows that an ldmatrix
-// reads at one column then lie in the eight different groups of four banks, and so does any run of
-// eight chunks along a row. REQUIRES: chunks is a power of two of at least 4; rows start at
-// multiples of 16 * chunks bytes.
-OBVERSE_HOST_DEVICE constexpr int swizzled_chunk(int row, int chunk, int chunks) {
-  // Rows of 64 bytes: two of them fill the banks, and their parity tells which half.
-  return chunks >= 8 ? chunk ^ (row % 8) : chunk ^ (row / 2 % 4);
 }
 
 }  // namespace obverse::kernels

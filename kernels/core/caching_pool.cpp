@@ -1,24 +1,11 @@
 #include "kernels/core/caching_pool.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace obverse::kernels::cuda {
 
 int CachingPool::size_class_of(std::size_t bytes) {
-  if (bytes > class_bytes(kSizeClasses - 1)) return kSizeClasses;
-  const std::size_t units = std::max<std::size_t>(1, (bytes + kAlignment - 1) / kAlignment);
-  const int power = std::bit_width(units) - 1;
-  for (int eighth = 0; eighth < 8; ++eighth) {
-    const int size_class = 8 * power + eighth;
-    if (class_bytes(size_class) >= units * kAlignment) return size_class;
-  }
-  return 8 * (power + 1);
-}
-
-std::size_t CachingPool::class_bytes(int size_class) {
-  const std::size_t power = std::size_t{1} << (size_class / 8);
-  return (power + (power * static_cast<std::size_t>(size_class % 8) + 7) / 8) * kAlignment;
+  return bytes > class_bytes(kSizeClasses - 1) ? kSizeClasses : Classes::of(bytes);
 }
 
 CachingPool::~CachingPool() { release_all(); }

@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "kernels/core/device_memory.h"
+#include "kernels/core/size_classes.h"
 
 namespace obverse::kernels::cuda {
 
@@ -55,9 +56,10 @@ class CachingPool {
 
   // Classes are an eighth of a power of two apart, so that at most an eighth of a block is unused.
   static constexpr std::size_t kAlignment = 256;
+  using Classes = SizeClasses<8, kAlignment>;
   static constexpr int kSizeClasses = 8 * 40;  // up to 256 TiB
   static int size_class_of(std::size_t bytes);
-  static std::size_t class_bytes(int size_class);
+  static std::size_t class_bytes(int size_class) { return Classes::class_bytes(size_class); }
 
  private:
   // A cached block of up to twice the size, or of up to 1 MiB, serves too: batches of shorter texts

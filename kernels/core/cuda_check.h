@@ -1,7 +1,10 @@
-// Errors of the CUDA runtime as exceptions that name the expression, the error, file and line.
+// What meets the CUDA runtime: its errors as exceptions that name the expression, the error, file
+// and line, and its own name for a stream.
 #pragma once
 
 #include <cuda_runtime.h>
+
+#include "kernels/core/stream.h"
 
 namespace obverse::kernels::cuda {
 
@@ -10,6 +13,10 @@ namespace obverse::kernels::cuda {
 [[noreturn]] void throw_cuda_error(cudaError_t error, const char* expression, const char* file,
                                    int line);
 [[noreturn]] void throw_launch_error(cudaError_t error, const char* kernel);
+
+inline cudaStream_t native(const Stream& stream) {
+  return static_cast<cudaStream_t>(stream.handle());
+}
 
 inline void check_launch(cudaError_t error, const char* kernel) {
   if (error != cudaSuccess) throw_launch_error(error, kernel);

@@ -12,27 +12,25 @@ CudaError described(cudaError_t error) {
   return {cudaGetErrorName(error), cudaGetErrorString(error)};
 }
 
-// What a GPU that has gone away, or was never there, makes any call return.
-bool is_about_the_device(cudaError_t error) {
-  return error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver ||
-         error == cudaErrorStubLibrary;
+// A GPU that has gone away, or was never there, makes any call return one of three errors: the
+// device's own line says more then.
+void begin_throwing(cudaError_t error) {
+  static_cast<void>(cudaGetLastError());  // the next check is to see the next error
+  if (error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver ||
+      error == cudaErrorStubLibrary) {
+    if (const std::string why = why_no_device(); !why.empty()) throw std::runtime_error(why);
+  }
 }
 
 }  // namespace
 
 void throw_cuda_error(cudaError_t error, const char* expression, const char* file, int line) {
-  static_cast<void>(cudaGetLastError());  // the next check is to see the next error
-  if (is_about_the_device(error)) {
-    if (const std::string why = why_no_device(); !why.empty()) throw std::runtime_error(why);
-  }
+  begin_throwing(error);
   throw std::runtime_error(error_message(expression, described(error), file, line));
 }
 
 void throw_launch_error(cudaError_t error, const char* kernel) {
-  static_cast<void>(cudaGetLastError());
-  if (is_about_the_device(error)) {
-    if (const std::string why = why_no_device(); !why.empty()) throw std::runtime_error(why);
-  }
+  begin_throwing(error);
   if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
     const DeviceProperties device = device_properties();
     throw std::runtime_error(

@@ -26,8 +26,6 @@ void* take(std::size_t bytes) {
 // for it next is told, or mean that the process is ending and the driver has gone before us.
 void give_back(void* data) { static_cast<void>(cudaFree(data)); }
 
-cudaStream_t native(const Stream& stream) { return static_cast<cudaStream_t>(stream.handle()); }
-
 }  // namespace
 
 // Never destroyed: blocks of static storage are given back after any destructor could have run.

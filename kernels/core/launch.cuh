@@ -48,12 +48,11 @@ void launch(Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters.
   std::apply(
       [&](auto&... value) {
         void* pointers[] = {static_cast<void*>(&value)..., nullptr};
-        check_launch(
-            cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
-                             dim3(shape.grid.x, shape.grid.y, shape.grid.z),
-                             dim3(shape.block.x, shape.block.y, shape.block.z), pointers,
-                             shape.shared_bytes, static_cast<cudaStream_t>(stream.handle())),
-            shape.kernel);
+        check_launch(cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
+                                      dim3(shape.grid.x, shape.grid.y, shape.grid.z),
+                                      dim3(shape.block.x, shape.block.y, shape.block.z), pointers,
+                                      shape.shared_bytes, native(stream)),
+                     shape.kernel);
       },
       values);
 #else

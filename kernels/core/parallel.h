@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <exception>
 
+#include "kernels/core/division.h"
+
 namespace obverse::kernels {
 
 // How many threads a kernel called from this thread would use. 1 inside another parallel region.
@@ -48,7 +50,7 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body,
   const std::int64_t ranges_each = std::min(detail::kRangesPerThread, most / threads);
   std::array<std::atomic<std::int64_t>, detail::kMostThreads> taken{};  // of each thread's part
   std::exception_ptr failure;
-  const std::int64_t length = (count + threads * ranges_each - 1) / (threads * ranges_each);
+  const std::int64_t length = quotient_up(count, threads * ranges_each);
   const auto work = [&](int thread) {
     prepare();
     for (int turn = 0; turn < threads; ++turn) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/core/division.h"
 #include "kernels/core/parallel.h"
 
 namespace obverse::kernels {
@@ -33,7 +34,7 @@ void parallel_rows(std::int64_t rows, std::int64_t width, const Body& body) {
 // scratch memory.
 template <typename Body>
 void parallel_columns(std::int64_t rows, std::int64_t width, const Body& body) {
-  const std::int64_t units = (width + kColumnUnit - 1) / kColumnUnit;
+  const std::int64_t units = quotient_up(width, kColumnUnit);
   const std::int64_t unit_elements = std::max<std::int64_t>(1, rows * kColumnUnit);
   parallel_for(units, kElementsPerThread / unit_elements + 1,
                [&](std::int64_t begin, std::int64_t end) {

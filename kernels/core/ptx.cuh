@@ -1,6 +1,7 @@
-// Every instruction that CUDA C++ has no operator for, and shared memory, each beside its emulated
-// twin: on a GPU one PTX instruction or intrinsic, under the emulator a call that checks its use.
-// sm_80 and later. Names follow "Parallel Thread Execution ISA", release 8.
+// Every instruction that CUDA C++ has no operator for, each beside its emulated twin: on a GPU one
+// PTX instruction or intrinsic, under the emulator a call that checks its use. sm_80 and later.
+// Names follow "Parallel Thread Execution ISA", release 8. Long, since wrapper and twin are read
+// together.
 #pragma once
 
 #include <atomic>
@@ -12,24 +13,8 @@
 
 #include "kernels/core/bf16.h"
 #include "kernels/core/qualifiers.h"
+#include "kernels/core/shared_span.cuh"
 #include "kernels/core/span.h"
-
-#ifdef __CUDACC__
-#define OBVERSE_PRAGMA(text) _Pragma(#text)
-#define OBVERSE_UNROLL_BY(count) OBVERSE_PRAGMA(unroll count)
-// The emulated twins' last parameter, and its hand-over, are nothing on a GPU.
-#define OBVERSE_SITE
-#define OBVERSE_AND_SITE
-#define OBVERSE_PASS_SITE
-#else
-#include "kernels/core/emulation.h"
-#define OBVERSE_UNROLL_BY(count)
-#define OBVERSE_SITE                                          \
-  [[maybe_unused]] ::obverse::kernels::emulation::Site site = \
-      ::obverse::kernels::emulation::Site::here()
-#define OBVERSE_AND_SITE , OBVERSE_SITE
-#define OBVERSE_PASS_SITE , site
-#endif
 
 namespace obverse::kernels::cuda {
 
@@ -70,139 +55,6 @@ inline Index grid_size() { return as_index(emulation::grid_size()); }
 __device__ __forceinline__ int lane_index() { return thread_index().x % kWarpSize; }
 __device__ __forceinline__ int warp_index() { return thread_index().x / kWarpSize; }
 
-// ---- Sixteen bytes, the widest access ----
-
-// A register quadruple; reads as 16 / sizeof(T) elements of T.
-template <typename T>
-struct alignas(16) Vector16 {
-  static constexpr int kCount = 16 / static_cast<int>(sizeof(T));
-  T elements[kCount];
-  OBVERSE_HOST_DEVICE constexpr T& operator[](int index) { return elements[index]; }
-  OBVERSE_HOST_DEVICE constexpr const T& operator[](int index) const { return elements[index]; }
-};
-
-// Eight bytes: of a narrow type's elements as many as a Vector16 has of a type twice as wide.
-template <typename T>
-struct alignas(8) Vector8 {
-  static constexpr int kCount = 8 / static_cast<int>(sizeof(T));
-  T elements[kCount];
-  OBVERSE_HOST_DEVICE constexpr T& operator[](int index) { return elements[index]; }
-  OBVERSE_HOST_DEVICE constexpr const T& operator[](int index) const { return elements[index]; }
-};
-
-// Two neighbours, which is what a lane holds of a row of an mma's sum.
-template <typename T>
-struct alignas(2 * sizeof(T)) Pair {
-  T first, second;
-};
-
-// ---- Shared memory ----
-
-// A view of shared memory. Elements are read and written by name, so that the emulator sees each
-// access: it checks bounds, races and reads of what was never written.
-template <typename T>
-class SharedSpan {
- public:
-  using Element = std::remove_const_t<T>;
-  OBVERSE_HOST_DEVICE constexpr SharedSpan(T* data, int size) : data_(data), size_(size) {}
-  OBVERSE_HOST_DEVICE constexpr int size() const { return size_; }
-  OBVERSE_HOST_DEVICE constexpr T* data() const { return data_; }
-
-  __device__ __forceinline__ Element load(int index OBVERSE_AND_SITE) const {
-    check(index, 1 OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_read(data_ + index, sizeof(T), site);
-#endif
-    return data_[index];
-  }
-  __device__ __forceinline__ void store(int index, Element value OBVERSE_AND_SITE) const {
-    check(index, 1 OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_write(data_ + index, sizeof(T), site);
-#endif
-    data_[index] = value;
-  }
-  // Sixteen bytes from element `index`. REQUIRES: their address is a multiple of 16.
-  __device__ __forceinline__ Vector16<Element> load_16(int index OBVERSE_AND_SITE) const {
-    check(index, Vector16<Element>::kCount OBVERSE_PASS_SITE);
-    check_aligned(index OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_read(data_ + index, 16, site);
-#endif
-    return *reinterpret_cast<const Vector16<Element>*>(data_ + index);
-  }
-  __device__ __forceinline__ void store_16(int index,
-                                           const Vector16<Element>& value OBVERSE_AND_SITE) const {
-    check(index, Vector16<Element>::kCount OBVERSE_PASS_SITE);
-    check_aligned(index OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_write(data_ + index, 16, site);
-#endif
-    *reinterpret_cast<Vector16<Element>*>(data_ + index) = value;
-  }
-  // Two elements from `index`. REQUIRES: their address is a multiple of their size.
-  __device__ __forceinline__ Pair<Element> load_pair(int index OBVERSE_AND_SITE) const {
-    check(index, 2 OBVERSE_PASS_SITE);
-    check_aligned<sizeof(Pair<Element>)>(index OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_read(data_ + index, sizeof(Pair<Element>), site);
-#endif
-    return *reinterpret_cast<const Pair<Element>*>(data_ + index);
-  }
-  __device__ __forceinline__ void store_pair(int index,
-                                             const Pair<Element>& value OBVERSE_AND_SITE) const {
-    check(index, 2 OBVERSE_PASS_SITE);
-    check_aligned<sizeof(Pair<Element>)>(index OBVERSE_PASS_SITE);
-#ifndef __CUDACC__
-    emulation::shared_write(data_ + index, sizeof(Pair<Element>), site);
-#endif
-    *reinterpret_cast<Pair<Element>*>(data_ + index) = value;
-  }
-  __device__ __forceinline__ SharedSpan subspan(int offset, int count OBVERSE_AND_SITE) const {
-#ifndef __CUDACC__
-    if (offset < 0 || count < 0 || offset + count > size_) {
-      emulation::fail("a part of a shared span reaches past its end", site);
-    }
-#endif
-    return {data_ + offset, count};
-  }
-
-  __device__ __forceinline__ void check([[maybe_unused]] int index,
-                                        [[maybe_unused]] int count OBVERSE_AND_SITE) const {
-#ifndef __CUDACC__
-    if (index < 0 || index + count > size_) {
-      emulation::fail("an access past the end of a shared span", site);
-    }
-#endif
-  }
-  template <int bytes = 16>
-  __device__ __forceinline__ void check_aligned([[maybe_unused]] int index OBVERSE_AND_SITE) const {
-#ifndef __CUDACC__
-    if (reinterpret_cast<std::uintptr_t>(data_ + index) % bytes != 0) {
-      emulation::fail(
-          bytes == 16 ? "a 16-byte access to shared memory at an address that 16 does not divide"
-                      : "a pair in shared memory at an address that its size does not divide",
-          site);
-    }
-#endif
-  }
-
- private:
-  T* data_;
-  int size_;
-};
-
-// Room for `count` elements inside of a block's shared-memory struct.
-template <typename T, int count>
-class SharedArray {
- public:
-  static constexpr int kCount = count;
-  OBVERSE_HOST_DEVICE SharedSpan<T> span() { return {elements_, count}; }
-
- private:
-  alignas(128) T elements_[count];
-};
-
 // ---- Barriers ----
 
 // All threads of the block; shared memory written before is seen by all after.
@@ -229,15 +81,6 @@ __device__ __forceinline__ void warp_barrier(std::uint32_t mask OBVERSE_AND_SITE
   __syncwarp(mask);
 #else
   emulation::warp_barrier(mask, site);
-#endif
-}
-
-// What this thread wrote to global memory is seen by the device before what it writes next.
-__device__ __forceinline__ void device_fence() {
-#ifdef __CUDACC__
-  __threadfence();
-#else
-  std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }
 
@@ -350,12 +193,6 @@ __device__ __forceinline__ float warp_sum(float value OBVERSE_AND_SITE) {
   }
   return value;
 }
-__device__ __forceinline__ float warp_max(float value OBVERSE_AND_SITE) {
-  for (int bits = 16; bits > 0; bits /= 2) {
-    value = fmaxf(value, shuffle_xor(kFullMask, value, bits OBVERSE_PASS_SITE));
-  }
-  return value;
-}
 
 // ---- Tensor cores ----
 
@@ -449,7 +286,7 @@ inline void complete_multiply_accumulate(void* const (&deposits)[32]) {
 }  // namespace emulated
 #endif
 
-// ldmatrix: `matrices` (1, 2 or 4) matrices of 8 x 8 bf16 from shared memory. Lane l of the first
+// ldmatrix: `matrices` (2 or 4) matrices of 8 x 8 bf16 from shared memory. Lane l of the first
 // 8 * matrices gives in `index` where row l % 8 of matrix l / 8 starts; the other lanes' index must
 // only be valid. Lane l gets row l / 4, elements 2 (l % 4) and the next, of each matrix;
 // transposed, column l / 4. REQUIRES: all 32 lanes; rows start at multiples of 16 bytes.
@@ -457,7 +294,7 @@ template <int matrices, bool transposed, typename Source>
 __device__ __forceinline__ void load_matrix(std::uint32_t (&fragment)[matrices],
                                             SharedSpan<Source> source, int index OBVERSE_AND_SITE) {
   static_assert(std::is_same_v<std::remove_const_t<Source>, bf16>);
-  static_assert(matrices == 1 || matrices == 2 || matrices == 4);
+  static_assert(matrices == 2 || matrices == 4);
 #ifdef __CUDACC__
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(source.data() + index));
   if constexpr (matrices == 4 && !transposed) {
@@ -475,25 +312,14 @@ __device__ __forceinline__ void load_matrix(std::uint32_t (&fragment)[matrices],
                  : "=r"(fragment[0]), "=r"(fragment[1])
                  : "r"(address)
                  : "memory");
-  } else if constexpr (matrices == 2) {
+  } else {
     asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
                  : "=r"(fragment[0]), "=r"(fragment[1])
                  : "r"(address)
                  : "memory");
-  } else if constexpr (!transposed) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];"
-                 : "=r"(fragment[0])
-                 : "r"(address)
-                 : "memory");
-  } else {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x1.trans.shared.b16 {%0}, [%1];"
-                 : "=r"(fragment[0])
-                 : "r"(address)
-                 : "memory");
   }
 #else
-  source.check(index, 8, site);
-  source.check_aligned(index, site);
+  source.template check<16>(index, site);
   if (lane_index() < 8 * matrices) emulation::shared_read(source.data() + index, 16, site);
   emulated::LoadMatrix lane{source.data() + index, fragment};
   emulation::warp_collective("ldmatrix", kFullMask, &lane,
@@ -533,11 +359,27 @@ OBVERSE_HOST_DEVICE inline bool is_aligned_16(Span<T> span, std::int64_t index) 
   return reinterpret_cast<std::uintptr_t>(span.data() + index) % 16 == 0;
 }
 
+#ifndef __CUDACC__
+namespace emulated {
+
+// What a load or store of `bytes` at once asks of its place.
+template <int bytes, typename T>
+void check_access(Span<T> span, std::int64_t index, const char* misaligned, emulation::Site site) {
+  constexpr int kCount = bytes / static_cast<int>(sizeof(T));
+  static_cast<void>(span.subspan(index, kCount));  // checks the bounds
+  if (reinterpret_cast<std::uintptr_t>(span.data() + index) % bytes != 0) {
+    emulation::fail(misaligned, site);
+  }
+}
+
+}  // namespace emulated
+#endif
+
 // Sixteen bytes from element `index`. REQUIRES: their address is a multiple of 16.
 template <CacheHint hint = CacheHint::none, typename T>
 __device__ __forceinline__ Vector16<std::remove_const_t<T>> load_16(
     Span<T> source, std::int64_t index OBVERSE_AND_SITE) {
-  using Vector = Vector16<std::remove_const_t<T>>;
+  Vector16<std::remove_const_t<T>> result;
 #ifdef __CUDACC__
   std::uint32_t words[4];
   if constexpr (hint == CacheHint::streaming) {
@@ -549,18 +391,13 @@ __device__ __forceinline__ Vector16<std::remove_const_t<T>> load_16(
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                  : "l"(source.data() + index));
   }
-  Vector result;
   memcpy(&result, words, sizeof(result));
-  return result;
 #else
-  static_cast<void>(source.subspan(index, Vector::kCount));  // checks the bounds
-  if (!is_aligned_16(source, index)) {
-    emulation::fail("a 16-byte load from an address that 16 does not divide", site);
-  }
-  Vector result;
+  emulated::check_access<16>(source, index,
+                             "a 16-byte load from an address that 16 does not divide", site);
   std::memcpy(static_cast<void*>(&result), source.data() + index, sizeof(result));
-  return result;
 #endif
+  return result;
 }
 
 template <CacheHint hint = CacheHint::none, typename T>
@@ -579,10 +416,8 @@ __device__ __forceinline__ void store_16(Span<T> destination, std::int64_t index
                  : "memory");
   }
 #else
-  static_cast<void>(destination.subspan(index, Vector16<T>::kCount));  // checks the bounds
-  if (!is_aligned_16(destination, index)) {
-    emulation::fail("a 16-byte store to an address that 16 does not divide", site);
-  }
+  emulated::check_access<16>(destination, index,
+                             "a 16-byte store to an address that 16 does not divide", site);
   std::memcpy(static_cast<void*>(destination.data() + index), &value, sizeof(value));
 #endif
 }
@@ -605,10 +440,8 @@ __device__ __forceinline__ Vector8<std::remove_const_t<T>> load_8(
   }
   memcpy(&result, words, sizeof(result));
 #else
-  static_cast<void>(source.subspan(index, result.kCount));  // checks the bounds
-  if (reinterpret_cast<std::uintptr_t>(source.data() + index) % 8 != 0) {
-    emulation::fail("an 8-byte load from an address that 8 does not divide", site);
-  }
+  emulated::check_access<8>(source, index, "an 8-byte load from an address that 8 does not divide",
+                            site);
   std::memcpy(static_cast<void*>(&result), source.data() + index, sizeof(result));
 #endif
   return result;
@@ -630,10 +463,8 @@ __device__ __forceinline__ void store_8(Span<T> destination, std::int64_t index,
                  : "memory");
   }
 #else
-  static_cast<void>(destination.subspan(index, value.kCount));  // checks the bounds
-  if (reinterpret_cast<std::uintptr_t>(destination.data() + index) % 8 != 0) {
-    emulation::fail("an 8-byte store to an address that 8 does not divide", site);
-  }
+  emulated::check_access<8>(destination, index,
+                            "an 8-byte store to an address that 8 does not divide", site);
   std::memcpy(static_cast<void*>(destination.data() + index), &value, sizeof(value));
 #endif
 }
@@ -676,8 +507,7 @@ __device__ __forceinline__ void copy_async_16(SharedSpan<T> destination, int des
                "l"(source.data() + source_index), "r"(valid_bytes)
                : "memory");
 #else
-  destination.check(destination_index, Vector16<T>::kCount, site);
-  destination.check_aligned(destination_index, site);
+  destination.template check<16>(destination_index, site);
   if (valid_bytes < 0 || valid_bytes > 16) {
     emulation::fail("an asynchronous copy of fewer than no or more than 16 bytes", site);
   }
@@ -703,7 +533,7 @@ __device__ __forceinline__ void copy_async_4(SharedSpan<T> destination, int dest
                "l"(source.data() + source_index), "r"(valid ? 4 : 0)
                : "memory");
 #else
-  destination.check(destination_index, 1, site);
+  destination.template check<4>(destination_index, site);
   if (valid) static_cast<void>(source.subspan(source_index, 1));  // checks the bounds
   emulation::copy_async(destination.data() + destination_index, source.data() + source_index, 4,
                         valid ? 4 : 0, site);

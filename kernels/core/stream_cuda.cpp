@@ -13,7 +13,6 @@ namespace {
 
 constexpr double kSecondsPerMillisecond = 1e-3;
 
-cudaStream_t native(const Stream& stream) { return static_cast<cudaStream_t>(stream.handle()); }
 cudaEvent_t native(void* event) { return static_cast<cudaEvent_t>(event); }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/core/check.h"
+#include "kernels/core/division.h"
 #include "kernels/core/partition.h"
 #include "kernels/core/random.h"
 #include "kernels/dropout/dropout.h"
@@ -86,7 +87,7 @@ void dropout(const Dropout<T>& arguments) {
   const auto threshold = static_cast<std::uint32_t>(std::ceil(arguments.rate * 0x1p24));
   const bool has_residual = !arguments.residual.empty();
   // Chunks, not elements, are split among threads: a chunk's draws are whole Philox blocks.
-  const std::int64_t chunks = (count + kWords - 1) / kWords;
+  const std::int64_t chunks = quotient_up(count, kWords);
   parallel_rows(chunks, kWords, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t words[kWords] = {};
     for (std::int64_t chunk = begin; chunk < end; ++chunk) {

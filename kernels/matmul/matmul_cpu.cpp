@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/core/division.h"
 #include "kernels/core/parallel.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul/matmul_check.h"
@@ -141,10 +142,6 @@ void multiply(const Matmul<T>& x, const Block& block) {
   }
 }
 
-constexpr std::int64_t quotient_up(std::int64_t value, std::int64_t divisor) {
-  return (value + divisor - 1) / divisor;
-}
-
 // The least that a thread is woken for: about 40 us, several times what waking a team costs.
 constexpr double kLeastOperations = 4e6;
 
@@ -183,10 +180,10 @@ Division divide(const Matmul<T>& x) {
   std::int64_t shortest = -1, least = -1;
   for (std::int64_t tried = 1; tried <= wanted; ++tried) {
     Division division;
-    division.columns = quotient_up(quotient_up(x.n, tried), kColumnUnit) * kColumnUnit;
+    division.columns = round_up(quotient_up(x.n, tried), kColumnUnit);
     division.column_blocks = quotient_up(x.n, division.columns);
     const std::int64_t row_blocks = quotient_up(wanted, division.column_blocks);
-    division.rows = quotient_up(quotient_up(x.m, row_blocks), kRowUnit) * kRowUnit;
+    division.rows = round_up(quotient_up(x.m, row_blocks), kRowUnit);
     division.row_blocks = quotient_up(x.m, division.rows);
     const std::int64_t cost_of_a = x.transpose_a || !kPanels<T> ? 3 : 1;
     const std::int64_t moved =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/core/launch.cuh"
+#include "kernels/core/swizzle.h"
 #include "kernels/matmul/matmul_epilogue.cuh"
 
 namespace obverse::kernels::cuda::matrix_product {

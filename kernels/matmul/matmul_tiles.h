@@ -1,11 +1,12 @@
 // How the CUDA matmul is cut: the tiles that there are, which one a product takes, in how many
-// parts its depth is summed, in which order tiles run, and where a tile lies in shared memory. Pure
+// parts its depth is summed, in which order tiles run, and where sums lie on their way out. Pure
 // functions of sizes; the kernels read the same tables.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/core/division.h"
 #include "kernels/core/qualifiers.h"
 
 namespace obverse::kernels::cuda {
@@ -48,10 +49,6 @@ struct MatmulTiles {
   MatmulTile tile = MatmulTile::small;
   int splits = 1;  // parts of the depth, summed apart and then together in a fixed order
 };
-
-constexpr std::int64_t quotient_up(std::int64_t value, std::int64_t divisor) {
-  return (value + divisor - 1) / divisor;
-}
 
 // Depth tiles of each part of a split but the last, so that no part is without any. With one part,
 // all of them.
@@ -128,15 +125,6 @@ OBVERSE_HOST_DEVICE constexpr TilePosition tile_position(int index, int tile_row
   const int rows = tile_rows - first < kGroupRows ? tile_rows - first : kGroupRows;
   const int within = index - first * tile_columns;
   return {first + within % rows, within / rows};
-}
-
-// Which 16-byte chunk of its row holds chunk `chunk` of row `row` in a shared tile whose rows have
-// `chunks` chunks (a power of two, at least 4) and follow one another. Shared memory serves eight
-// chunks at once if they lie in eight different places modulo 128 bytes: so do eight neighbours in
-// a row, as copies write them, and the same chunk of eight neighbouring rows, as ldmatrix reads
-// them.
-OBVERSE_HOST_DEVICE constexpr int swizzled_chunk(int row, int chunk, int chunks) {
-  return chunks >= 8 ? chunk ^ (row & 7) : chunk ^ (row >> 1 & 3);
 }
 
 // Where a column of a row of `columns` sums lies on its way through shared memory from tensor cores

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/core/check.h"
+#include "kernels/core/division.h"
 #include "kernels/core/partition.h"
 #include "kernels/reduction/reduction.h"
 
@@ -21,8 +22,8 @@ constexpr std::int64_t kRowBlock = 8;
 // chunk_sum(begin, end) returns the sum over those elements as a double.
 template <typename ChunkSum>
 double chunked_sum(std::int64_t count, const ChunkSum& chunk_sum) {
-  const std::int64_t chunk = std::max(kLeastChunk, (count + kMostChunks - 1) / kMostChunks);
-  const std::int64_t chunks = (count + chunk - 1) / chunk;
+  const std::int64_t chunk = std::max(kLeastChunk, quotient_up(count, kMostChunks));
+  const std::int64_t chunks = quotient_up(count, chunk);
   double sums[kMostChunks];
   parallel_for(chunks, kElementsPerThread / chunk + 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {

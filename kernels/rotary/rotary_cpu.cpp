@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/core/check.h"
+#include "kernels/core/division.h"
 #include "kernels/core/partition.h"
 #include "kernels/rotary/rotary.h"
 
@@ -103,7 +104,7 @@ void rotary(const Rotary<T>& arguments) {
   const std::int64_t least = tokens == 0 ? 0 : (tokens - 1) * arguments.stride + row;
   require(arguments.values.size() >= least, "[rotary] expected values of at least ", least,
           " elements, got ", arguments.values.size());
-  const std::int64_t blocks = (arguments.sequence + kPositions - 1) / kPositions;
+  const std::int64_t blocks = quotient_up(arguments.sequence, kPositions);
   const std::int64_t half = arguments.head_size / 2;
   parallel_rows(blocks * arguments.batch, kPositions * row,
                 [&](std::int64_t begin, std::int64_t end) {

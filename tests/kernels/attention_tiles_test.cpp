@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <set>
 
+#include "kernels/core/swizzle.h"
 #include "tests/support/catch.h"
 
 namespace obverse::tests {

@@ -5,12 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/core/division.h"
+#include "kernels/core/swizzle.h"
 #include "tests/support/catch.h"
 
 namespace obverse::tests {
 namespace {
 
 using namespace kernels::cuda;  // NOLINT(google-build-using-namespace): a source file's own
+using kernels::quotient_up;
+using kernels::swizzled_chunk;
 
 constexpr int kMultiprocessors = 132;  // an H100 or H200
 
