@@ -29,17 +29,20 @@ Usage:
 Examples:
   obverse-bench kernels --threads 1
   obverse-bench kernels --filter layer_norm --json layer_norm.json
-  obverse-bench kernels --operation matmul,attention,adamw --device cuda
-  obverse-bench training --help
+  obverse-bench kernels --device cuda --json kernels.json
+  obverse-bench training --device cuda --preset gpt2-124m --batch 32 --sequence 1024
 )";
 
 int run_kernel_bench(int argc, char** argv) {
-  std::vector<std::string> operations;
-  for (const KernelBench& bench : kernel_benches()) operations.push_back(bench.operation);
+  KnownOperations known;
+  for (const KernelBench& bench : kernel_benches()) {
+    known.cpu.push_back(bench.operation);
+    if (bench.has_device_bench) known.cuda.push_back(bench.operation);
+  }
   KernelOptions chosen;
   // cxxopts 3.0 and 3.1 name their exceptions differently; both derive from std::exception.
   try {
-    chosen = parse_kernel_options(argc, argv, operations);
+    chosen = parse_kernel_options(argc, argv, known);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "obverse-bench kernels: %s (--help shows the options)\n", error.what());
     return kBadUsage;
@@ -59,11 +62,11 @@ int run_kernel_bench(int argc, char** argv) {
   }
   Report report(chosen.filter, omp_get_max_threads(), chosen.shapes);
   if (on_gpu) {
-    run_cuda_benches(report, chosen.operations.empty() ? kShapedOperations : chosen.operations);
+    run_cuda_benches(report, chosen.operations);
   } else {
     for (const KernelBench& bench : kernel_benches()) {
       const auto& names = chosen.operations;
-      if (names.empty() || std::find(names.begin(), names.end(), bench.operation) != names.end()) {
+      if (std::find(names.begin(), names.end(), bench.operation) != names.end()) {
         bench.run(report);
       }
     }

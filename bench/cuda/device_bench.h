@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "bench/cuda/cublas.h"
 #include "bench/support/report.h"
 #include "bench/support/timing.h"
 #include "kernels/core/bf16.h"
@@ -66,7 +65,6 @@ class DeviceBench {
   explicit DeviceBench(Report& report);
 
   kernels::cuda::Stream& stream() { return stream_; }
-  Cublas& cublas() { return cublas_; }
   Report& report() { return report_; }
 
   // How many sets of arrays of so many bytes to take turns with, so that none is still in the
@@ -107,7 +105,6 @@ class DeviceBench {
   Report& report_;
   kernels::cuda::DeviceProperties device_;
   kernels::cuda::Stream stream_;
-  Cublas cublas_;
   double product_rate_ = 0.0, copy_rate_ = 0.0;
 };
 
@@ -120,9 +117,5 @@ double relative_error(const std::vector<double>& actual, const std::vector<doubl
 // Runs `body`; what goes wrong is noted for `kernel shape`, and the benchmark goes on.
 void guarded(Report& report, const std::string& kernel, const std::string& shape,
              const std::function<void()>& body);
-
-void bench_matmul_on_device(DeviceBench& bench);
-void bench_attention_on_device(DeviceBench& bench);
-void bench_adamw_on_device(DeviceBench& bench);
 
 }  // namespace obverse::bench

@@ -77,7 +77,9 @@ void measure(DeviceBench& bench, const NormalPool<bf16>& pool, const std::string
       [&](std::int64_t turn) {
         kernels::cuda::matmul(arguments_of(product, set_of(turn)), stream);
       },
-      [&](std::int64_t turn) { bench.cublas().multiply(arguments_of(product, set_of(turn))); }};
+      [&](std::int64_t turn) {
+        kernels::cuda::matmul_cublas(arguments_of(product, set_of(turn)), stream);
+      }};
   std::vector<double> errors;
   for (const auto& body : bodies) {
     bench.poison(sets[0].out);

@@ -12,7 +12,7 @@ namespace {
 using kernels::require;
 
 constexpr const char* kExamples = R"(
-Shapes, in one list with commas, told apart by how many sizes they have:
+Shapes, of these operations alone, in one list with commas, told apart by how many sizes they have:
   matmul     MxNxK: M tokens through a layer of N outputs and K inputs; on a GPU forward (a [M, K]
              times the weights [N, K] transposed), dgrad and wgrad, beside cuBLAS
   attention  BATCHxSEQUENCExHEADSxHEAD_SIZE[xKEY_VALUE_HEADS], causal and on a GPU also full
@@ -22,7 +22,8 @@ Examples:
   obverse-bench kernels --threads 1
   obverse-bench kernels --filter "matmul 512x64"
   obverse-bench kernels --operation layer_norm --json layer_norm.json
-  obverse-bench kernels --operation matmul,attention,adamw --device cuda --json figures.json
+  obverse-bench kernels --device cuda --json figures.json
+  obverse-bench kernels --device cuda --operation layer_norm,cross_entropy
   obverse-bench kernels --device cuda --operation matmul --shapes 4096x4096x4096,8192x8192x8192
   obverse-bench kernels --device cuda --operation attention,adamw --shapes 2x8192x32x128x8,1000000
 )";
@@ -44,15 +45,14 @@ ChosenShapes shapes_of(const std::string& text, const std::vector<std::string>& 
   const bool all_shaped =
       std::all_of(operations.begin(), operations.end(),
                   [](const std::string& name) { return has(kShapedOperations, name); });
-  require(!operations.empty() && all_shaped, "expected --shapes with --operation of ",
-          joined(kShapedOperations));
+  require(all_shaped, "expected --shapes with --operation of ", joined(kShapedOperations));
   return parse_shapes(text, operations);
 }
 
 }  // namespace
 
-KernelOptions parse_kernel_options(int argc, char** argv,
-                                   const std::vector<std::string>& operations) {
+KernelOptions parse_kernel_options(int argc, const char* const* argv,
+                                   const KnownOperations& known) {
   cxxopts::Options options("obverse-bench kernels", "Times every kernel, or those that are named.");
   const auto text = [](const char* initial) {
     return cxxopts::value<std::string>()->default_value(initial);
@@ -80,15 +80,19 @@ KernelOptions parse_kernel_options(int argc, char** argv,
   require(result.device == "cpu" || result.device == "cuda", "expected --device cpu or cuda, got '",
           result.device, "'");
   const bool on_gpu = result.device == "cuda";
-  const std::vector<std::string>& known = on_gpu ? kShapedOperations : operations;
+  const std::vector<std::string>& of_device = on_gpu ? known.cuda : known.cpu;
   if (parsed.count("operation") > 0) {
     for (const auto name : detail::split(parsed["operation"].as<std::string>(), ',')) {
-      require(has(known, name), "expected --operation of ", joined(known),
-              on_gpu ? " on cuda, got '" : ", got '", name, "'");
+      require(has(of_device, name), "expected --operation of ", joined(of_device), " on ",
+              result.device, ", got '", name, "'");
       if (!has(result.operations, name)) result.operations.emplace_back(name);
     }
+  } else {
+    result.operations = of_device;
   }
   if (parsed.count("shapes") > 0) {
+    require(parsed.count("operation") > 0, "expected --shapes with --operation of ",
+            joined(kShapedOperations));
     result.shapes = shapes_of(parsed["shapes"].as<std::string>(), result.operations);
   }
   return result;

@@ -8,8 +8,13 @@
 
 namespace obverse::bench {
 
+// Operations that have benchmarks, by name.
+struct KnownOperations {
+  std::vector<std::string> cpu, cuda;
+};
+
 struct KernelOptions {
-  std::vector<std::string> operations;  // by name; all that the device has where none is named
+  std::vector<std::string> operations;  // those named, else all that the device has
   std::string device = "cpu";           // or cuda
   ChosenShapes shapes;
   std::string filter, json;
@@ -18,12 +23,11 @@ struct KernelOptions {
   std::string help_text;
 };
 
-// Operations that have GPU benchmarks and take --shapes.
+// Operations that take --shapes, on either device.
 inline const std::vector<std::string> kShapedOperations{"matmul", "attention", "adamw"};
 
-// Throws std::exception whose message says what is wrong; `operations` are those of the CPU.
-// argv[0] is the program's name, argv[1] the first option.
-KernelOptions parse_kernel_options(int argc, char** argv,
-                                   const std::vector<std::string>& operations);
+// Throws std::exception whose message says what is wrong. argv[0] is the program's name, argv[1]
+// the first option.
+KernelOptions parse_kernel_options(int argc, const char* const* argv, const KnownOperations& known);
 
 }  // namespace obverse::bench

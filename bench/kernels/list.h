@@ -1,5 +1,6 @@
 // The kernel benchmarks. The table itself is written by CMake, one entry for every
-// bench/kernels/*_bench.cpp, so that a new operation's benchmark is found without an edit here.
+// bench/kernels/NAME_bench.cpp, with bench/cuda/NAME.cpp where there is one, so that a new
+// operation's benchmarks are found without an edit here.
 #pragma once
 
 #include <string>
@@ -9,9 +10,13 @@
 
 namespace obverse::bench {
 
+class DeviceBench;
+
 struct KernelBench {
   std::string operation;
   void (*run)(Report&);
+  bool has_device_bench;                // in builds with CUDA
+  void (*run_on_device)(DeviceBench&);  // null where there is none in this build
 };
 
 std::vector<KernelBench> kernel_benches();

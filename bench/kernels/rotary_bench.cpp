@@ -22,7 +22,8 @@ void bench_rotary(Report& report) {
                                                           .heads = 2 * width / head_size,
                                                           .head_size = head_size,
                                                           .stride = 3 * width,
-                                                          .values = span(values)});
+                                                          .input = span(std::as_const(values)),
+                                                          .out = span(values)});
                            });
     }
   }

@@ -5,6 +5,7 @@ Obverse is faster. Then the bars that the project has set itself, from these fig
 
   compare_kernels.py --python /path/to/python             all operations, usual shapes
   compare_kernels.py --operation attention --shapes 1x8192x16x128 --repeats 5 --json attention.json
+  compare_kernels.py --operation layer_norm,cross_entropy
   compare_kernels.py --own-only --markdown figures.md     without PyTorch: cuBLAS and the ceilings
 
 Taking turns spreads what the device's clocks do over both. PyTorch is needed by --python alone.
@@ -16,12 +17,19 @@ import subprocess
 import sys
 import tempfile
 
-from kernel_shapes import name_of, parse, parser_of
+from kernel_shapes import FIXED, name_of, parse, parser_of
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 CUBES = ["4096x4096x4096", "8192x8192x8192"]
 # Rounding to bf16 alone is below a hundredth of the largest value: what is beyond this is wrong.
 LARGEST_ERROR = 0.05
+# What must reach most of a copy's rate, as figures name it, wherever a call moves so many bytes: with
+# fewer, what a launch costs decides.
+IN_MEMORY = [
+    "add", "cast", "column_sum", "cross_entropy", "dropout", "embedding", "fill", "gelu",
+    "gradient_norm", "layer_norm", "relu2", "rms_norm", "rotary", "scale_by", "swiglu",
+]
+LEAST_BYTES = 64e6
 # What has no own peer by name is compared with this.
 PEER_DIRECTION = {"backward_deterministic": "backward"}
 HAS_TORCH = (
@@ -93,9 +101,15 @@ def check_torch(options):
         stop(f"{options.python} cannot import PyTorch ({status})")
 
 
+def shapes_option(operation, shapes):
+    """Some operations have shapes of their own on both sides."""
+    return [] if operation in FIXED else ["--shapes", ",".join(map(name_of, shapes))]
+
+
 def run_obverse(options, operation, shapes):
     command = [options.bench, "kernels", "--device", "cuda", "--operation", operation]
-    return without_wrong(figures_of([*command, "--shapes", shapes], operation, may_refuse=True))
+    command += shapes_option(operation, shapes)
+    return without_wrong(figures_of(command, operation, may_refuse=True))
 
 
 def without_wrong(results):
@@ -118,7 +132,8 @@ def without_wrong(results):
 
 def run_torch(options, operation, shapes):
     command = [options.python, str(FOLDER / "kernels_torch.py"), "--operation", operation]
-    results = figures_of([*command, "--shapes", shapes], operation, may_refuse=False)
+    command += shapes_option(operation, shapes)
+    results = figures_of(command, operation, may_refuse=False)
     for failure in results["failures"]:
         failure.setdefault("provider", "torch")
     return results
@@ -203,8 +218,22 @@ def ratio_to(figures, operation, direction, provider):
     ]
 
 
+def bytes_of(figure):
+    """Those that one call moves."""
+    return figure["gigabytes_per_second"] * 1e9 * figure["microseconds"] * 1e-6
+
+
+def share_in_memory(figures, operation):
+    """(rate / copy's, what) wherever a call is large enough."""
+    return [
+        (providers["own"]["of_ceiling"], f"{key[1]} {key[2]}")
+        for key, providers in figures.items()
+        if key[0] == operation and "own" in providers and bytes_of(providers["own"]) >= LEAST_BYTES
+    ]
+
+
 def bars(figures):
-    """The bars of the first release on an H200, as ratios within one run."""
+    """The bars that the project has set itself on an H200, as ratios within one run."""
     found = []
     for cube in CUBES:
         for direction in ["forward", "dgrad", "wgrad"]:
@@ -217,6 +246,9 @@ def bars(figures):
     own = figures.get(("adamw", "update", "100000000"), {}).get("own")
     share = [(own["of_ceiling"], "100000000")] if own else []
     found.append(bar("adamw 100M parameters: rate / copy's", 0.85, share))
+    for operation in IN_MEMORY:
+        ratios = share_in_memory(figures, operation)
+        found.append(bar(f"{operation}: rate / copy's", 0.85, ratios))
     return found
 
 
@@ -260,11 +292,13 @@ def ceilings_of(runs):
     return ", ".join(texts) or "unmeasured"
 
 
-def markdown(results):
-    """Tables of what --json holds."""
+def markdown(results, others=()):
+    """Tables of what --json holds; `others` are bars beside those of kernels."""
     obverse, torch = results["obverse"], results["torch"]
     figures = medians(obverse + torch)
-    text = "## Bars\n\n" + markdown_table(BARS_HEADER, bar_rows(bars(figures)))
+    every = [*bars(figures), *others]
+    text = "## Bars\n\n" + markdown_table(BARS_HEADER, bar_rows(every))
+    text += f"\nOf rates those count whose calls move {LEAST_BYTES / 1e6:.0f} MB or more.\n"
     text += "\n## Kernels\n\n"
     text += f"Medians of turns: {results['repeats']} each. Ceilings: {ceilings_of(obverse)}. "
     versions = [f"PyTorch {one['torch']}, cuDNN {one['cudnn']}." for one in torch if "torch" in one]
@@ -303,10 +337,9 @@ def main():
     results = {"repeats": options.repeats, "obverse": [], "torch": []}
     for _ in range(options.repeats):
         for operation, shapes in options.work.items():
-            text = ",".join(name_of(sizes) for sizes in shapes)
-            results["obverse"].append(run_obverse(options, operation, text))
-            if not options.own_only:
-                results["torch"].append(run_torch(options, operation, text))
+            results["obverse"].append(run_obverse(options, operation, shapes))
+            if shapes and not options.own_only:
+                results["torch"].append(run_torch(options, operation, shapes))
             write_files(options, results)
     figures = medians(results["obverse"] + results["torch"])
     print()

@@ -1,5 +1,5 @@
 """Operations and shapes of the kernel benchmarks, as `obverse-bench kernels` has them
-(bench/support/shapes.h)."""
+(bench/support/shapes.h, and bench/cuda/ where an operation takes no shapes)."""
 import argparse
 
 DEFAULTS = {
@@ -11,6 +11,18 @@ DEFAULTS = {
     "attention": "8x2048x32x64,4x4096x32x64,2x8192x32x64,1x16384x32x64,"
     "8x2048x16x128,4x4096x16x128,2x8192x16x128,1x16384x16x128,1x8192x32x128x8",
     "adamw": "1000000,100000000,124439808x148",
+}
+# Of operations that take no shapes those that are measured in PyTorch too; the others have no peer.
+FIXED = {
+    "activation": "8192x768,65536x768,8192x3072",
+    "cross_entropy": "8192x50304,8192x50257,4096x128256,512x614",
+    "dropout": "",
+    "elementwise": "",
+    "embedding": "8x1024x768x50304,64x1024x768x50304,64x8x64x614",
+    "layer_norm": "8192x768,65536x768,8192x1600,8192x4096",
+    "reduction": "",
+    "rms_norm": "8192x768,65536x768,8192x4096",
+    "rotary": "",
 }
 FORMS = {
     "matmul": ("MxNxK", 3, 3),
@@ -31,11 +43,16 @@ def work_of(operations, shapes=None):
     """For each operation of a list with commas its shapes' sizes. `shapes` is one list for all of
     them: how many sizes a shape has tells whose it is. Raises ValueError that says what is wrong."""
     names = list(dict.fromkeys(operations.split(",")))
+    usual = {**DEFAULTS, **FIXED}
     for name in names:
-        if name not in FORMS:
-            raise ValueError(f"expected --operation of matmul, attention or adamw, got '{name}'")
+        if name not in usual:
+            raise ValueError(f"expected --operation of {', '.join(usual)}, got '{name}'")
     if not shapes:
-        return {name: [sizes_of(text) for text in DEFAULTS[name].split(",")] for name in names}
+        return {
+            name: [sizes_of(text) for text in usual[name].split(",") if text] for name in names
+        }
+    if any(name in FIXED for name in names):
+        raise ValueError("expected --shapes with --operation of matmul, attention or adamw")
     work = {name: [] for name in names}
     expected = " or ".join(f"{name} as {FORMS[name][0]}" for name in names)
     for text in shapes.split(","):
@@ -65,16 +82,22 @@ def parser_of(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--operation", default="matmul,attention,adamw", help="a list with commas")
-    parser.add_argument("--shapes", help="one list for the operations that are named")
+    every = ",".join([*DEFAULTS, *FIXED])
+    parser.add_argument("--operation", help=f"a list with commas; default {every}")
+    parser.add_argument(
+        "--shapes", help="one list for the operations that are named: matmul, attention, adamw"
+    )
     return parser
 
 
 def parse(parser):
     """The options, with `work`: each operation's shapes. Bad ones end the program."""
     options = parser.parse_args()
+    every = ",".join([*DEFAULTS, *FIXED])
     try:
-        options.work = work_of(options.operation, options.shapes)
+        if options.shapes and not options.operation:
+            raise ValueError("expected --shapes with --operation of matmul, attention or adamw")
+        options.work = work_of(options.operation or every, options.shapes)
     except ValueError as error:
         parser.error(str(error))
     return options

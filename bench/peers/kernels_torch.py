@@ -7,6 +7,10 @@ JSON, from other providers.
              the default is slower on Hopper: forward (keeping what backward needs) and backward
   adamw      torch.optim.AdamW(fused=True) on float weights and gradients: 28 bytes a parameter, like
              bf16 gradients with a bf16 copy of the weights
+  activation, cross_entropy, embedding, layer_norm, rms_norm
+             in float and bf16 what PyTorch calls by name, not compiled: the slope of GELU, the loss and
+             what it takes to its gradient, the gradient of the tables, and the norms forward and
+             backward; bytes are those that must move, however often PyTorch moves them
 
   kernels_torch.py
   kernels_torch.py --operation attention --shapes 1x8192x16x128,1x8192x32x128x8 --json attention.json
@@ -320,6 +324,149 @@ def bench_adamw(bench, sizes):
     bench.guarded("adamw", "torch", "update", name_of(sizes), measure)
 
 
+# ---- Bound by memory ----
+
+TYPES = {"float": "float32", "bf16": "bfloat16"}  # names as Obverse has them
+
+
+def bench_in_memory(bench, operation, direction, sizes, bytes_moved, make, call, expected):
+    """`call(*tensors)` on sets of what `make()` makes, beside what `expected(*tensors)` finds in
+    double."""
+
+    def measure():
+        sets = [make() for _ in range(bench.sets(bytes_moved))]
+        error = relative_error(call(*sets[0]), expected(*sets[0]))
+        bench.add(
+            operation, "torch", direction, name_of(sizes),
+            lambda turn: call(*sets[turn % len(sets)]), bytes_moved, False, error,
+        )
+
+    bench.guarded(operation, "torch", direction, name_of(sizes), measure)
+
+
+def as_double(tensors):
+    """Copies in double of what is not an index, with gradients where these have some."""
+    return [
+        x.detach().double().requires_grad_(x.requires_grad) if x.is_floating_point() else x
+        for x in tensors
+    ]
+
+
+def bench_function(bench, operation, function, directions, sizes, bytes_moved, make):
+    """Forward of function(*tensors), and its backward from a random gradient."""
+    forward, backward = directions
+
+    def graph_of(tensors):
+        out = function(*tensors)
+        return out, [x for x in tensors if x.requires_grad]
+
+    def make_with_gradient():
+        tensors = make()
+        out, inputs = graph_of(tensors)
+        return tensors, out, inputs, torch.randn_like(out)
+
+    def gradient(_, out, inputs, output_gradient):
+        return torch.autograd.grad(out, inputs, output_gradient, retain_graph=True)[0]
+
+    def expected_gradient(tensors, _, __, output_gradient):
+        out, inputs = graph_of(as_double(tensors))
+        return torch.autograd.grad(out, inputs, output_gradient.double())[0]
+
+    bench_in_memory(
+        bench, operation, forward, sizes, bytes_moved[0], make,
+        lambda *tensors: function(*tensors).detach(),
+        lambda *tensors: function(*as_double(tensors)).detach(),
+    )
+    bench_in_memory(
+        bench, operation, backward, sizes, bytes_moved[1], make_with_gradient, gradient,
+        expected_gradient,
+    )
+
+
+def norm_bench(operation, centered):
+    def run(bench, sizes):
+        rows, width = sizes
+        for name, of_torch in TYPES.items():
+            dtype = getattr(torch, of_torch)
+
+            def make():
+                counts = [(rows, width), (width,), (width,)][: 3 if centered else 2]
+                return [bench.normal(*shape, dtype=dtype).requires_grad_() for shape in counts]
+
+            def norm(x, *parameters):
+                if centered:
+                    return functional.layer_norm(x, (width,), *parameters, eps=1e-5)
+                return functional.rms_norm(x, (width,), *parameters, eps=1e-5)
+
+            array = rows * width * dtype.itemsize
+            directions = (f"forward {name}", f"backward {name}")
+            bench_function(bench, operation, norm, directions, sizes, (2 * array, 3 * array), make)
+
+    return run
+
+
+def bench_cross_entropy(bench, sizes):
+    tokens, vocabulary = sizes
+    for name, of_torch in TYPES.items():
+        dtype = getattr(torch, of_torch)
+        array = tokens * vocabulary * dtype.itemsize
+
+        def make():
+            targets = torch.randint(vocabulary, (tokens,), device=bench.device)
+            return [bench.normal(tokens, vocabulary, dtype=dtype).requires_grad_(), targets]
+
+        def loss(logits, targets):
+            return functional.cross_entropy(logits, targets, reduction="none")
+
+        def gradient(logits, targets):
+            return torch.autograd.grad(loss(logits, targets).sum(), logits)[0]
+
+        bench_in_memory(
+            bench, "cross_entropy", f"loss_{name}", sizes, array + 4 * tokens, make,
+            lambda *tensors: loss(*tensors).detach(),
+            lambda *tensors: loss(*as_double(tensors)).detach(),
+        )
+        bench_in_memory(
+            bench, "cross_entropy", f"gradient_{name}", sizes, 2 * array, make, gradient,
+            lambda *tensors: gradient(*as_double(tensors)),
+        )
+
+
+def bench_activation(bench, sizes):
+    for name, of_torch in TYPES.items():
+        dtype = getattr(torch, of_torch)
+
+        def slope(gradient, x):
+            return torch.ops.aten.gelu_backward(gradient, x, approximate="tanh")
+
+        bench_in_memory(
+            bench, "gelu", f"backward {name}", sizes, 3 * math.prod(sizes) * dtype.itemsize,
+            lambda: [bench.normal(*sizes, dtype=dtype) for _ in range(2)], slope,
+            lambda *tensors: slope(*as_double(tensors)),
+        )
+
+
+def bench_embedding(bench, sizes):
+    batch, sequence, width, vocabulary = sizes
+    for name, of_torch in TYPES.items():
+        dtype = getattr(torch, of_torch)
+        # The frequency of id i is about 1 / (i + 1), as Zipf found of words.
+        places = torch.rand(batch, sequence, device=bench.device, dtype=torch.float64)
+        ids = (vocabulary**places).long() - 1
+        rows = ids.unique().numel() + sequence
+        bytes_moved = batch * sequence * width * dtype.itemsize + 2 * rows * width * 4
+
+        def tables(gradient):
+            gradient.sum(0)  # that of the positions
+            return torch.ops.aten.embedding_dense_backward(gradient, ids, vocabulary, -1, False)
+
+        bench_in_memory(
+            bench, "embedding", f"backward_{name}", sizes, bytes_moved,
+            lambda: [bench.normal(batch, sequence, width, dtype=dtype)],
+            tables, lambda gradient: tables(gradient.double()),
+        )
+
+
 def main():
     options = parse_options()
     if torch is None:
@@ -328,7 +475,16 @@ def main():
         stop("PyTorch finds no CUDA device")
     torch.manual_seed(0)
     bench = Bench(options.device)
-    run = {"matmul": bench_matmul, "attention": bench_attention, "adamw": bench_adamw}
+    run = {
+        "matmul": bench_matmul,
+        "attention": bench_attention,
+        "adamw": bench_adamw,
+        "activation": bench_activation,
+        "cross_entropy": bench_cross_entropy,
+        "embedding": bench_embedding,
+        "layer_norm": norm_bench("layer_norm", centered=True),
+        "rms_norm": norm_bench("rms_norm", centered=False),
+    }
     for operation, shapes in options.work.items():
         for sizes in shapes:
             run[operation](bench, sizes)

@@ -15,9 +15,7 @@
 namespace obverse::bench {
 
 Report::Report(std::string filter, int threads, ChosenShapes shapes)
-    : filter_(std::move(filter)), shapes_(std::move(shapes)), notes_{{"threads", threads}} {
-  std::printf("%s\n", table_header().c_str());
-}
+    : filter_(std::move(filter)), shapes_(std::move(shapes)), notes_{{"threads", threads}} {}
 
 void Report::measure_bytes(const std::string& kernel, const std::string& shape, double bytes,
                            const std::function<void()>& body) {
@@ -58,6 +56,7 @@ void Report::write_json(const std::string& file) const {
 }
 
 void Report::add(Figure figure) {
+  if (figures_.empty()) std::printf("%s\n", table_header().c_str());
   std::printf("%s\n", table_row(figure).c_str());
   std::fflush(stdout);
   figures_.push_back(std::move(figure));

@@ -39,6 +39,20 @@ void add_tensors(const Tensor& a, const Tensor& b, const Tensor& out) {
   });
 }
 
+Tensor cast_to(DType dtype, const Tensor& from) {
+  const Tensor out = Tensor::empty(from.device(), from.shape(), dtype);
+  if (from.dtype() == DType::bf16 && dtype == DType::f32) {
+    const kernels::Cast<kernels::bf16, float> arguments{from.span<kernels::bf16>(),
+                                                        out.span<float>()};
+    OBVERSE_LAUNCH(from.device(), cast, arguments);
+  } else {
+    const kernels::Cast<float, kernels::bf16> arguments{from.span<float>(),
+                                                        out.span<kernels::bf16>()};
+    OBVERSE_LAUNCH(from.device(), cast, arguments);
+  }
+  return out;
+}
+
 void fill_tensor(const Tensor& out, double value) {
   with_float_type(out.dtype(), [&]<typename T>(T) {
     kernels::Fill<T> arguments{value, out.span<T>()};
@@ -51,6 +65,10 @@ void fill_tensor(const Tensor& out, double value) {
 void Gradient::add(const Tensor& contribution) {
   require(contribution.shape() == shape_, "[gradient] expected a contribution of shape ", shape_,
           ", got ", contribution.shape());
+  if (contribution.dtype() != dtype_) {
+    add(cast_to(dtype_, contribution));
+    return;
+  }
   if (!tensor_.defined()) {
     tensor_ = contribution;
     return;
@@ -81,10 +99,11 @@ Tensor Gradient::running_sum(const Device& device) {
 }
 
 Variable Variable::parameter(Tensor data, Tensor gradient) {
-  require(data.shape() == gradient.shape() && data.dtype() == gradient.dtype(),
-          "[variable] expected a gradient like the parameter's ", data.shape(), ", got ",
-          gradient.shape());
-  auto handle = std::make_shared<Gradient>(data.shape(), data.dtype());
+  require(data.shape() == gradient.shape() && accumulator_of(data.dtype()) == gradient.dtype(),
+          "[variable] expected a gradient of shape ", data.shape(), " and type ",
+          name_of(accumulator_of(data.dtype())), " like the parameter's, got ", gradient.shape(),
+          " of ", name_of(gradient.dtype()));
+  auto handle = std::make_shared<Gradient>(data.shape(), gradient.dtype());
   handle->tensor_ = std::move(gradient);
   handle->of_parameter_ = true;
   return {std::move(data), std::move(handle)};
@@ -97,7 +116,10 @@ const Tensor& Variable::gradient() const {
 }
 
 Tape::Tape(Device device, Mode mode)
-    : device_(std::move(device)), mode_(mode), pool_(std::make_shared<Pool>()) {}
+    : device_(std::move(device)),
+      mode_(mode),
+      recording_(mode == Mode::training),
+      pool_(std::make_shared<Pool>()) {}
 
 Tape::~Tape() {
   while (!entries_.empty()) drop_last_entry();
@@ -123,11 +145,19 @@ void Tape::drop_last_entry() noexcept {
 void Tape::backward(const Variable& loss) {
   require(loss.defined() && loss.data().elements() == 1,
           "[backward] expected a loss of one element, got ", loss.shape());
-  require(loss.requires_gradient(), "[backward] expected a loss that depends on a parameter");
   const Tensor seed = Tensor::empty(device_, loss.shape(), loss.data().dtype());
   fill_tensor(seed, 1.0);
-  loss.gradient_handle()->add(seed);
-  while (!entries_.empty()) {
+  backward(loss, seed);
+}
+
+void Tape::backward(const Variable& output, const Tensor& gradient) {
+  require(output.requires_gradient(), "[backward] expected a loss that depends on a parameter");
+  output.gradient_handle()->add(gradient);
+  run_back_to(0);
+}
+
+void Tape::run_back_to(std::size_t first) {
+  while (entries_.size() > first) {
     Entry* entry = entries_.back();
     // No gradient has reached an entry whose output the loss does not depend on.
     if (entry->output->tensor().defined()) {
@@ -139,15 +169,20 @@ void Tape::backward(const Variable& loss) {
 }
 
 void Tape::set_random(std::uint64_t seed, std::uint64_t step) {
-  dropout_ = {seed, kernels::Purpose::dropout, step << 16};
+  dropout_ = {{seed, kernels::Purpose::dropout, dropout_step(step)}, {}};
   dropouts_ = 0;
 }
 
-kernels::RandomKey Tape::next_dropout_key() {
-  kernels::RandomKey key = dropout_;
-  constexpr std::uint64_t kMost = 65536;  // of the next step's keys none are used
+void Tape::set_random(std::uint64_t seed, Span<const std::uint64_t> step) {
+  dropout_ = {{seed, kernels::Purpose::dropout, 0}, step};
+  dropouts_ = 0;
+}
+
+Tape::DropoutKey Tape::next_dropout_key() {
+  DropoutKey key = dropout_;
+  constexpr std::uint64_t kMost = dropout_step(1);  // of the next step's keys none are used
   require(dropouts_ < kMost, "[tape] expected at most ", kMost, " dropouts a step");
-  key.step += dropouts_++;
+  key.key.step += dropouts_++;
   return key;
 }
 

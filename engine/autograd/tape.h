@@ -32,6 +32,8 @@ class Gradient {
 
   const Tensor& tensor() const { return tensor_; }
   const Shape& shape() const { return shape_; }
+  // Of a parameter, accumulator_of() its own; else the variable's.
+  DType dtype() const { return dtype_; }
 
   // Adds a contribution. The first one is kept as it is (shared, never written to while shared).
   void add(const Tensor& contribution);
@@ -65,7 +67,8 @@ class Variable {
   Variable() = default;
   // A constant: no gradient flows into it.
   explicit Variable(Tensor data) : data_(std::move(data)) {}
-  // A parameter: every backward adds to `gradient`, which has the shape and type of `data`.
+  // A parameter: every backward adds to `gradient`, which has the shape of `data` and
+  // accumulator_of() its type.
   static Variable parameter(Tensor data, Tensor gradient);
 
   bool defined() const { return data_.defined(); }
@@ -98,6 +101,9 @@ class Tape {
 
   const Device& device() const { return device_; }
   bool training() const { return mode_ == Mode::training; }
+  // Whether gradient functions are recorded now: in training, but while a part runs whose forward
+  // is to be repeated (recompute()).
+  bool recording() const { return recording_; }
 
   // The output variable of an op. Where one of `inputs` needs a gradient,
   // `backward(output_gradient)` is recorded: it is to add each input's part to that input's
@@ -106,7 +112,7 @@ class Tape {
   Variable record(Tensor output, std::initializer_list<const Variable*> inputs, Backward backward) {
     bool needed = false;
     for (const Variable* input : inputs) needed = needed || input->requires_gradient();
-    if (!needed || mode_ == Mode::inference) return Variable(std::move(output));
+    if (!needed || !recording_) return Variable(std::move(output));
     GradientHandle gradient = new_gradient(output);
     static_assert(alignof(EntryOf<Backward>) <= alignof(std::max_align_t));
     void* memory = pool_->allocate(sizeof(EntryOf<Backward>));
@@ -121,10 +127,46 @@ class Tape {
   // Adds d loss / d parameter to every parameter that the loss depends on, and empties the tape.
   // REQUIRES: loss has one element and needs a gradient.
   void backward(const Variable& loss);
+  // Likewise for any output of which `gradient` is the loss's gradient: the vector-Jacobian
+  // product. REQUIRES: gradient has the output's shape and type.
+  void backward(const Variable& output, const Tensor& gradient);
+
+  // body(tape, input), of which nothing but `input` is kept for backward, which runs it again:
+  // memory for time (Chen et al. 2016, "Training deep nets with sublinear memory cost",
+  // arXiv:1604.06174). Dropouts draw the same again, and all gradients have the same bits.
+  // REQUIRES: input needs a gradient; `body` can be called twice, and what it captures outlives the
+  // tape's entries.
+  template <typename Body>
+  Variable recompute(const Variable& input, const Body& body) {
+    if (!recording_) return body(*this, input);
+    require(input.requires_gradient(), "[recompute] expected an input that needs a gradient");
+    const std::uint64_t first_dropout = dropouts_;
+    recording_ = false;
+    Variable output = body(*this, Variable(input.data()));
+    recording_ = true;
+    return record(output.data(), {&input},
+                  [this, body, first_dropout, data = input.data(),
+                   gradient = input.gradient_handle()](const Tensor& output_gradient) {
+                    const std::uint64_t next_dropout = std::exchange(dropouts_, first_dropout);
+                    const std::size_t first_entry = entries_.size();
+                    const Variable again = leaf(data);
+                    body(*this, again).gradient_handle()->add(output_gradient);
+                    run_back_to(first_entry);
+                    dropouts_ = next_dropout;
+                    gradient->add(again.gradient());
+                  });
+  }
 
   // Draws of this step's dropouts: each op that asks gets a key of its own. Set before every step.
   void set_random(std::uint64_t seed, std::uint64_t step);
-  kernels::RandomKey next_dropout_key();
+  // Likewise, of a step whose dropout_step() is in the device's memory, [1].
+  void set_random(std::uint64_t seed, Span<const std::uint64_t> step);
+  static constexpr std::uint64_t dropout_step(std::uint64_t step) { return step << 16; }
+  struct DropoutKey {
+    kernels::RandomKey key;
+    Span<const std::uint64_t> step;  // empty, or to be added to key.step
+  };
+  DropoutKey next_dropout_key();
 
  private:
   struct Entry {
@@ -145,14 +187,17 @@ class Tape {
   using Pool = std::pmr::unsynchronized_pool_resource;
 
   GradientHandle new_gradient(const Tensor& of);
+  // Runs and drops entries from the last one back to number `first`.
+  void run_back_to(std::size_t first);
   void drop_last_entry() noexcept;
 
   Device device_;
   Mode mode_;
+  bool recording_;
   std::shared_ptr<Pool>
       pool_;  // shared with the variables that it made, which may outlive the tape
   std::vector<Entry*> entries_;
-  kernels::RandomKey dropout_;
+  DropoutKey dropout_;
   std::uint64_t dropouts_ = 0;
 };
 

@@ -1,8 +1,11 @@
 #include "engine/data/batch.h"
 
 #include <algorithm>
+#include <bit>
+#include <tuple>
 
 #include "engine/data/document.h"
+#include "kernels/core/scratch.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::engine {
@@ -24,11 +27,29 @@ double total_weight(const std::vector<Example>& examples) {
   return total;
 }
 
-Batch make_batch(const Device& device, const std::vector<Example>& examples, std::size_t first,
-                 std::size_t count, DType dtype) {
+std::int64_t token_count(const std::vector<Example>& examples, std::size_t first,
+                         std::size_t count) {
+  std::int64_t tokens = 0;
+  for (std::size_t i = first; i < first + count; ++i) {
+    tokens += static_cast<std::int64_t>(examples[i].inputs.size());
+  }
+  return tokens;
+}
+
+std::int64_t BatchLayout::words() const {
+  return rows * ((weighted ? 3 : 2) * sequence + (padded ? 2 : 1));
+}
+
+bool BatchLayout::operator<(const BatchLayout& other) const {
+  return std::tie(rows, sequence, padded, weighted) <
+         std::tie(other.rows, other.sequence, other.padded, other.weighted);
+}
+
+BatchLayout batch_layout(const std::vector<Example>& examples, std::size_t first,
+                         std::size_t count) {
   require(count > 0 && first + count <= examples.size(), "[batch] expected examples ", first,
           " to ", first + count, " of ", examples.size());
-  bool weighted = false;
+  BatchLayout layout{.rows = static_cast<std::int64_t>(count)};
   std::size_t longest = 0, shortest = examples[first].inputs.size();
   for (std::size_t i = first; i < first + count; ++i) {
     const Example& example = examples[i];
@@ -37,42 +58,79 @@ Batch make_batch(const Device& device, const std::vector<Example>& examples, std
             example.targets.size(), " and ", example.inputs.size());
     longest = std::max(longest, example.inputs.size());
     shortest = std::min(shortest, example.inputs.size());
-    weighted = weighted || example.weight != 1.0f;
+    layout.weighted = layout.weighted || example.weight != 1.0f;
   }
-  const auto rows = static_cast<std::int64_t>(count), sequence = static_cast<std::int64_t>(longest);
-  const auto make = [&](const Shape& shape) {
-    return Tensor::empty(device, shape, DType::i32, MemoryCategory::inputs);
-  };
-  Batch batch;
-  batch.ids = make({rows, sequence});
-  batch.targets = make({rows, sequence});
-  batch.prefixes = make({rows});
-  if (shortest < longest) batch.lengths = make({rows});
-  if (weighted) {
-    batch.weights = Tensor::empty(device, {rows, sequence}, dtype, MemoryCategory::inputs);
-  }
-  for (std::int64_t row = 0; row < rows; ++row) {
+  layout.sequence = static_cast<std::int64_t>(longest);
+  layout.padded = shortest < longest;
+  return layout;
+}
+
+void write_batch(const BatchLayout& layout, const std::vector<Example>& examples, std::size_t first,
+                 std::int32_t* words) {
+  const std::int64_t sequence = layout.sequence, tokens = layout.rows * sequence;
+  std::int32_t* const ids = words;
+  std::int32_t* const targets = ids + tokens;
+  std::int32_t* const weights = targets + tokens;
+  std::int32_t* const prefixes = weights + (layout.weighted ? tokens : 0);
+  std::int32_t* const lengths = prefixes + layout.rows;
+  for (std::int64_t row = 0; row < layout.rows; ++row) {
     const Example& example = examples[first + static_cast<std::size_t>(row)];
     const auto length = static_cast<std::int64_t>(example.inputs.size());
-    const Span<std::int32_t> ids = batch.ids.span<std::int32_t>().subspan(row * sequence, sequence);
-    const Span<std::int32_t> targets =
-        batch.targets.span<std::int32_t>().subspan(row * sequence, sequence);
-    std::copy(example.inputs.begin(), example.inputs.end(), ids.begin());
-    std::copy(example.targets.begin(), example.targets.end(), targets.begin());
-    std::fill(ids.begin() + length, ids.end(), static_cast<std::int32_t>(kPadding));
-    std::fill(targets.begin() + length, targets.end(), kernels::kIgnoredTarget);
-    batch.prefixes.span<std::int32_t>()[row] = example.prefix;
-    if (batch.lengths.defined()) {
-      batch.lengths.span<std::int32_t>()[row] = static_cast<std::int32_t>(length);
+    require(length <= sequence, "[batch] expected examples of at most ", sequence, " tokens, got ",
+            length);
+    const auto fill_row = [&](std::int32_t* rows, const std::vector<std::int32_t>& values,
+                              std::int32_t padding) {
+      std::int32_t* const end = std::copy(values.begin(), values.end(), rows + row * sequence);
+      std::fill(end, rows + (row + 1) * sequence, padding);
+    };
+    fill_row(ids, example.inputs, kPadding);
+    fill_row(targets, example.targets, kernels::kIgnoredTarget);
+    prefixes[row] = example.prefix;
+    if (layout.padded) lengths[row] = static_cast<std::int32_t>(length);
+    if (layout.weighted) {
+      std::fill_n(weights + row * sequence, sequence, std::bit_cast<std::int32_t>(example.weight));
     }
-    if (weighted) {
-      with_float_type(dtype, [&]<typename T>(T) {
-        const Span<T> weights = batch.weights.span<T>().subspan(row * sequence, sequence);
-        std::fill(weights.begin(), weights.end(), static_cast<T>(example.weight));
-      });
-    }
-    batch.tokens += length;
-    batch.target_count += target_count(example);
+  }
+}
+
+Batch batch_in(const Tensor& words, const BatchLayout& layout) {
+  const std::int64_t rows = layout.rows, sequence = layout.sequence, tokens = rows * sequence;
+  std::int64_t offset = 0;
+  const auto next = [&](const Shape& shape) {
+    const Tensor part = words.part(offset, shape);
+    offset += shape.elements();
+    return part;
+  };
+  Batch batch;
+  batch.ids = next({rows, sequence});
+  batch.targets = next({rows, sequence});
+  if (layout.weighted) batch.weights = next({rows, sequence}).read_as(DType::f32);
+  batch.prefixes = next({rows});
+  if (layout.padded) batch.lengths = next({rows});
+  require(offset == words.elements() && tokens > 0, "[batch] expected ", offset, " words, got ",
+          words.elements());
+  return batch;
+}
+
+Batch make_batch(const Device& device, const std::vector<Example>& examples, std::size_t first,
+                 std::size_t count, DType dtype) {
+  const BatchLayout layout = batch_layout(examples, first, count);
+  kernels::Scratch<std::int32_t> scratch(layout.words());
+  std::int32_t* const on_host = scratch.take(layout.words());
+  write_batch(layout, examples, first, on_host);
+  const Tensor words = Tensor::empty(device, {layout.words()}, DType::i32, MemoryCategory::inputs);
+  words.write(on_host);
+  Batch batch = batch_in(words, layout);
+  if (layout.weighted && dtype == DType::f64) {
+    const Span<float> weights = batch.weights.span<float>();
+    const Tensor wide =
+        Tensor::empty(device, batch.weights.shape(), DType::f64, MemoryCategory::inputs);
+    std::copy(weights.begin(), weights.end(), wide.span<double>().begin());
+    batch.weights = wide;
+  }
+  batch.tokens = token_count(examples, first, count);
+  for (std::size_t i = first; i < first + count; ++i) {
+    batch.target_count += target_count(examples[i]);
   }
   return batch;
 }

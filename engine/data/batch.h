@@ -30,10 +30,32 @@ struct Batch {
   Tensor targets;   // [batch, sequence] i32, padded with kIgnoredTarget
   Tensor lengths;   // [batch] i32, undefined where all sequences are full
   Tensor prefixes;  // [batch] i32
-  Tensor weights;   // like targets, of the model's type; undefined where all examples weigh 1
+  Tensor weights;   // like targets, of accumulator_of() the model's type; undefined where all
+                    // examples weigh 1
   std::int64_t tokens = 0;        // inputs that are not padding
   std::int64_t target_count = 0;  // targets that count
 };
+
+// Where a batch's arrays lie in one array of 32-bit words, so that one copy brings all of them to a
+// device. Equal layouts have equal shapes.
+struct BatchLayout {
+  std::int64_t rows = 0, sequence = 0;
+  bool padded = false;    // lengths are there
+  bool weighted = false;  // weights are there
+
+  std::int64_t words() const;
+  bool operator<(const BatchLayout& other) const;
+};
+
+// For `count` examples from `first` on, padded to the longest of them. REQUIRES: count > 0, no
+// example is empty.
+BatchLayout batch_layout(const std::vector<Example>& examples, std::size_t first,
+                         std::size_t count);
+// Writes the layout's words. REQUIRES: the layout is at least as long as any of the examples.
+void write_batch(const BatchLayout& layout, const std::vector<Example>& examples, std::size_t first,
+                 std::int32_t* words);
+// The arrays in words [layout.words()] i32, without their counts; weights in f32.
+Batch batch_in(const Tensor& words, const BatchLayout& layout);
 
 // Pads `count` examples from `first` on to the longest of them. `dtype` is the model's. REQUIRES:
 // count > 0, no example is empty.
@@ -42,5 +64,9 @@ Batch make_batch(const Device& device, const std::vector<Example>& examples, std
 
 // How much all targets of `examples` weigh together: what a step's loss is divided by.
 double total_weight(const std::vector<Example>& examples);
+
+// Inputs of `count` examples from `first` on.
+std::int64_t token_count(const std::vector<Example>& examples, std::size_t first,
+                         std::size_t count);
 
 }  // namespace obverse::engine

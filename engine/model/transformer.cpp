@@ -19,6 +19,15 @@ constexpr double kDeviation = 0.02;
 
 enum class Initial { zero, one, normal, residual };
 
+void write_rounded(const std::vector<double>& values, const Tensor& to) {
+  with_float_type(to.dtype(), [&]<typename T>(T) {
+    std::vector<T> rounded;
+    rounded.reserve(values.size());
+    for (const double value : values) rounded.push_back(static_cast<T>(value));
+    to.write(rounded.data());
+  });
+}
+
 }  // namespace
 
 // Calls make(variable, name, shape, initial values) for every parameter in order: once to count
@@ -77,7 +86,10 @@ Transformer::Transformer(const TransformerConfig& config, const Device& device, 
     elements += shape.elements();
   });
   weights_ = Tensor::empty(device, {elements}, dtype, MemoryCategory::weights);
-  gradients_ = Tensor::zeros(device, {elements}, dtype, MemoryCategory::gradients);
+  const DType master = accumulator_of(dtype);
+  masters_ = master == dtype ? weights_
+                             : Tensor::empty(device, {elements}, master, MemoryCategory::weights);
+  gradients_ = Tensor::zeros(device, {elements}, master, MemoryCategory::gradients);
   std::int64_t offset = 0;
   describe([&](Variable& variable, const std::string& name, const Shape& shape, Initial initial) {
     variable = Variable::parameter(weights_.part(offset, shape), gradients_.part(offset, shape));
@@ -85,14 +97,14 @@ Transformer::Transformer(const TransformerConfig& config, const Device& device, 
     const double deviation = initial == Initial::residual
                                  ? kDeviation / std::sqrt(2.0 * static_cast<double>(config_.layers))
                                  : kDeviation;
-    with_float_type(dtype, [&]<typename T>(T) {
-      const Span<T> values = variable.data().span<T>();
-      for (std::int64_t i = 0; i < values.size(); ++i) {
-        values[i] = initial == Initial::zero  ? T(0)
-                    : initial == Initial::one ? T(1)
-                                              : static_cast<T>(deviation * kernels::normal(key, i));
-      }
-    });
+    std::vector<double> values(static_cast<std::size_t>(shape.elements()));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = initial == Initial::zero  ? 0.0
+                  : initial == Initial::one ? 1.0
+                                            : deviation * kernels::normal(key, i);
+    }
+    write_rounded(values, masters_.part(offset, shape));
+    if (dtype != master) write_rounded(values, variable.data());
     parameters_.push_back({name, variable, shape.dimensions() > 1});
     offset += shape.elements();
   });
@@ -151,7 +163,18 @@ Variable Transformer::feed_forward(Tape& tape, const Block& block, const Variabl
   return onto_residual(tape, hidden, block.down_weight, block.down_bias, residual);
 }
 
-Variable Transformer::hidden(Tape& tape, const ModelInput& input) const {
+Variable Transformer::run_block(Tape& tape, const Block& block, const Variable& input,
+                                const ModelInput& model_input) const {
+  Variable x = input;
+  if (config_.norm_placement == NormPlacement::pre) {
+    x = attend(tape, block, normalize(tape, x, block.attention_norm), x, model_input);
+    return feed_forward(tape, block, normalize(tape, x, block.feed_forward_norm), x);
+  }
+  x = normalize(tape, attend(tape, block, x, x, model_input), block.attention_norm);
+  return normalize(tape, feed_forward(tape, block, x, x), block.feed_forward_norm);
+}
+
+Variable Transformer::hidden(Tape& tape, const ModelInput& input, Recompute recompute) const {
   require(input.ids.shape().dimensions() == 2 && input.ids.size(1) <= config_.context,
           "[transformer] expected ids [batch, sequence] of at most the context of ",
           config_.context, " tokens, got ", input.ids.shape());
@@ -160,19 +183,17 @@ Variable Transformer::hidden(Tape& tape, const ModelInput& input) const {
   if (config_.dropout > 0.0) x = dropout(tape, x, Variable(), config_.dropout);
   if (!pre) x = normalize(tape, x, outer_norm_);
   for (const Block& block : blocks_) {
-    if (pre) {
-      x = attend(tape, block, normalize(tape, x, block.attention_norm), x, input);
-      x = feed_forward(tape, block, normalize(tape, x, block.feed_forward_norm), x);
-    } else {
-      x = normalize(tape, attend(tape, block, x, x, input), block.attention_norm);
-      x = normalize(tape, feed_forward(tape, block, x, x), block.feed_forward_norm);
-    }
+    const auto body = [this, &block, input](Tape& on, const Variable& from) {
+      return run_block(on, block, from, input);
+    };
+    x = recompute == Recompute::blocks ? tape.recompute(x, body) : body(tape, x);
   }
   return pre ? normalize(tape, x, outer_norm_) : x;
 }
 
-Variable Transformer::logits(Tape& tape, const ModelInput& input) const {
-  return linear(tape, hidden(tape, input), config_.tied_embeddings ? token_table_ : head_weight_);
+Variable Transformer::logits(Tape& tape, const ModelInput& input, Recompute recompute) const {
+  return linear(tape, hidden(tape, input, recompute),
+                config_.tied_embeddings ? token_table_ : head_weight_);
 }
 
 }  // namespace obverse::engine

@@ -23,11 +23,18 @@ struct Parameter {
   bool decays = false;  // matrices and embeddings do, biases and gains do not
 };
 
+// What backward keeps of forward: everything that it reads, or only what enters each block, which
+// is then run again. The gradients have the same bits.
+enum class Recompute { none, blocks };
+NLOHMANN_JSON_SERIALIZE_ENUM(Recompute, {{Recompute::none, "none"}, {Recompute::blocks, "blocks"}})
+
 class Transformer {
  public:
   // Initialises as GPT-2 does (Radford et al. 2019): weights from N(0, 0.02), those that write to
   // the residual stream divided by sqrt(2 * layers), biases 0, gains 1. The draws depend on `seed`
-  // and each parameter's place alone. Throws std::invalid_argument where the config is not valid.
+  // and each parameter's place alone. With bf16, which only CUDA takes, weights are kept in f32 and
+  // rounded for the products, and gradients are summed in f32. Throws std::invalid_argument where
+  // the config is not valid.
   Transformer(const TransformerConfig& config, const Device& device, std::uint64_t seed,
               DType dtype = DType::f32);
 
@@ -40,12 +47,14 @@ class Transformer {
   // All weights and all gradients, each one array in the order of parameters().
   const Tensor& weights() const { return weights_; }
   const Tensor& gradients() const { return gradients_; }
+  // What the optimizer updates: f32 where weights() are bf16, else weights() themselves.
+  const Tensor& master_weights() const { return masters_; }
 
   // The residual stream behind the last norm: [batch, sequence, width].
   // Throws std::invalid_argument where the sequence is longer than the context.
-  Variable hidden(Tape& tape, const ModelInput& input) const;
+  Variable hidden(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
   // [batch, sequence, vocabulary].
-  Variable logits(Tape& tape, const ModelInput& input) const;
+  Variable logits(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
 
  private:
   struct Norm {
@@ -60,6 +69,8 @@ class Transformer {
   template <typename Make>
   void describe(const Make& make);
 
+  Variable run_block(Tape& tape, const Block& block, const Variable& input,
+                     const ModelInput& model_input) const;
   Variable normalize(Tape& tape, const Variable& input, const Norm& norm) const;
   Variable attend(Tape& tape, const Block& block, const Variable& input, const Variable& residual,
                   const ModelInput& model_input) const;
@@ -72,7 +83,7 @@ class Transformer {
   Device device_;
   DType dtype_;
   std::vector<Parameter> parameters_;
-  Tensor weights_, gradients_, slopes_;
+  Tensor weights_, masters_, gradients_, slopes_;
   Variable token_table_, position_table_, head_weight_;
   Norm outer_norm_;  // behind the last block where norms are pre, behind the embedding where they
                      // are post

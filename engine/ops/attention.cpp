@@ -29,7 +29,7 @@ void set_common(const kernels::AttentionShape& shape, const AttentionOptions& op
   set_views<const T>(shape, packed.span<T>(), arguments.query, arguments.key, arguments.value);
   arguments.lengths = options.lengths.span_or_empty<std::int32_t>();
   arguments.prefixes = options.prefixes.span_or_empty<std::int32_t>();
-  arguments.slopes = options.slopes.span_or_empty<T>();
+  arguments.slopes = options.slopes.span_or_empty<kernels::Accumulator<T>>();
 }
 
 }  // namespace
@@ -53,13 +53,13 @@ Variable attention(Tape& tape, const Variable& packed, const AttentionOptions& o
   const DType dtype = packed.data().dtype();
   const Tensor out = Tensor::empty(
       tape.device(), {shape.batch, shape.sequence, shape.heads * shape.head_size}, dtype);
-  const Tensor log_sum_exp =
-      Tensor::empty(tape.device(), {shape.batch, shape.heads, shape.sequence}, dtype);
+  const Tensor log_sum_exp = Tensor::empty(
+      tape.device(), {shape.batch, shape.heads, shape.sequence}, accumulator_of(dtype));
   with_float_type(dtype, [&]<typename T>(T) {
     kernels::AttentionForward<T> forward;
     set_common<T>(shape, options, packed.data(), forward);
     forward.out = out.span<T>();
-    forward.log_sum_exp = log_sum_exp.span<T>();
+    forward.log_sum_exp = log_sum_exp.span<kernels::Accumulator<T>>();
     OBVERSE_LAUNCH(tape.device(), attention_forward, forward);
   });
   return tape.record(out, {&packed},
@@ -71,7 +71,7 @@ Variable attention(Tape& tape, const Variable& packed, const AttentionOptions& o
                          kernels::AttentionBackward<T> backward;
                          set_common<T>(shape, options, packed_data, backward);
                          backward.out = out.span<T>();
-                         backward.log_sum_exp = log_sum_exp.span<T>();
+                         backward.log_sum_exp = log_sum_exp.span<kernels::Accumulator<T>>();
                          backward.output_gradient = output_gradient.span<T>();
                          set_views<T>(shape, gradient.span<T>(), backward.query_gradient,
                                       backward.key_gradient, backward.value_gradient);
@@ -82,12 +82,14 @@ Variable attention(Tape& tape, const Variable& packed, const AttentionOptions& o
 }
 
 Tensor alibi_slopes(const Device& device, std::int64_t heads, DType dtype) {
-  const Tensor slopes = Tensor::empty(device, {heads}, dtype, MemoryCategory::weights);
-  with_float_type(dtype, [&]<typename T>(T) {
+  Tensor slopes;
+  with_float_type(accumulator_of(dtype), [&]<typename T>(T) {
+    std::vector<T> values;
     for (std::int64_t h = 0; h < heads; ++h) {
-      slopes.span<T>()[h] =
-          static_cast<T>(std::exp2(-8.0 * static_cast<double>(h + 1) / static_cast<double>(heads)));
+      const double exponent = -8.0 * static_cast<double>(h + 1) / static_cast<double>(heads);
+      values.push_back(static_cast<T>(std::exp2(exponent)));
     }
+    slopes = Tensor::from(device, {heads}, values, MemoryCategory::weights);
   });
   return slopes;
 }

@@ -22,52 +22,55 @@ kernels::CrossEntropy<T> arguments_for(const Tensor& logits, const Tensor& targe
   arguments.vocabulary = logits.size(2);
   arguments.targets = targets.span<std::int32_t>();
   arguments.logits = logits.span<T>();
-  arguments.losses = losses.span<T>();
+  arguments.losses = losses.span<kernels::Accumulator<T>>();
   return arguments;
 }
 
 }  // namespace
 
 Variable cross_entropy(Tape& tape, const Variable& logits, const Tensor& targets,
-                       const Tensor& weights, double normalizer) {
+                       const Tensor& weights, double normalizer, const Tensor& factor) {
   check_targets(logits.data(), targets);
   require(normalizer > 0.0, "[cross_entropy] expected a normalizer above 0, got ", normalizer,
           " (a batch without any target?)");
-  const bool wants_gradient = tape.training() && logits.requires_gradient();
+  const bool wants_gradient = tape.recording() && logits.requires_gradient();
   const DType dtype = logits.data().dtype();
-  const Tensor losses = Tensor::empty(tape.device(), targets.shape(), dtype);
-  const Tensor loss = Tensor::empty(tape.device(), {1}, dtype);
+  const Tensor losses = Tensor::empty(tape.device(), targets.shape(), accumulator_of(dtype));
+  const Tensor loss = Tensor::empty(tape.device(), {1}, accumulator_of(dtype));
   with_float_type(dtype, [&]<typename T>(T) {
+    using Sum = kernels::Accumulator<T>;
     auto arguments = arguments_for<T>(logits.data(), targets, losses);
-    arguments.weights = weights.span_or_empty<T>();
+    arguments.weights = weights.span_or_empty<Sum>();
     arguments.gradient_scale = 1.0 / normalizer;
+    arguments.gradient_factor = factor.span_or_empty<Sum>();
     arguments.write_gradient = wants_gradient;
     OBVERSE_LAUNCH(tape.device(), cross_entropy, arguments);
-    kernels::WeightedSum<T> sum{1.0 / normalizer, losses.span<T>(), weights.span_or_empty<T>(),
-                                loss.span<T>()};
+    const kernels::WeightedSum<Sum> sum{
+        .scale = 1.0 / normalizer,
+        .factor = factor.span_or_empty<Sum>(),
+        .input = losses.span<Sum>(),
+        .weights = weights.span_or_empty<Sum>(),
+        .out = loss.span<Sum>(),
+    };
     OBVERSE_LAUNCH(tape.device(), weighted_sum, sum);
   });
   return tape.record(loss, {&logits},
                      [gradient = logits.data(),
                       logits_gradient = logits.gradient_handle()](const Tensor& output_gradient) {
-                       const double scale = output_gradient.item();
-                       // The usual case: the loss is where backward starts.
-                       if (scale != 1.0) {
-                         with_float_type(gradient.dtype(), [&]<typename T>(T) {
-                           kernels::Add<T> scaled;
-                           scaled.scale_a = scale;
-                           scaled.a = gradient.span<T>();
-                           scaled.out = gradient.span<T>();
-                           OBVERSE_LAUNCH(gradient.device(), add, scaled);
-                         });
-                       }
+                       // Usually 1: the loss is where backward starts. Then this reads no logit.
+                       with_float_type(gradient.dtype(), [&]<typename T>(T) {
+                         const kernels::ScaleBy<T> scaled{
+                             output_gradient.span<kernels::Accumulator<T>>(), gradient.span<T>()};
+                         OBVERSE_LAUNCH(gradient.device(), scale_by, scaled);
+                       });
                        logits_gradient->add(gradient);
                      });
 }
 
 Tensor token_losses(const Tensor& logits, const Tensor& targets) {
   check_targets(logits, targets);
-  const Tensor losses = Tensor::empty(logits.device(), targets.shape(), logits.dtype());
+  const Tensor losses =
+      Tensor::empty(logits.device(), targets.shape(), accumulator_of(logits.dtype()));
   with_float_type(logits.dtype(), [&]<typename T>(T) {
     OBVERSE_LAUNCH(logits.device(), cross_entropy, arguments_for<T>(logits, targets, losses));
   });

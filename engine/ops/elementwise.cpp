@@ -8,10 +8,7 @@ namespace {
 
 Tensor scaled_sum(const Tensor& a, double scale_a, const Tensor& b, double scale_b) {
   const Tensor out = Tensor::empty(a.device(), a.shape(), a.dtype());
-  with_float_type(a.dtype(), [&]<typename T>(T) {
-    kernels::Add<T> arguments{scale_a, scale_b, a.span<T>(), b.span_or_empty<T>(), out.span<T>()};
-    OBVERSE_LAUNCH(a.device(), add, arguments);
-  });
+  scaled_sum_into(out, a, scale_a, b, scale_b);
   return out;
 }
 
@@ -30,6 +27,25 @@ Variable add(Tape& tape, const Variable& a, const Variable& b, double scale_a, d
                        add_scaled(a_gradient, output_gradient, scale_a);
                        add_scaled(b_gradient, output_gradient, scale_b);
                      });
+}
+
+void scaled_sum_into(const Tensor& out, const Tensor& a, double scale_a, const Tensor& b,
+                     double scale_b) {
+  with_float_type(a.dtype(), [&]<typename T>(T) {
+    const kernels::Add<T> arguments{scale_a, scale_b, a.span<T>(), b.span_or_empty<T>(),
+                                    out.span<T>()};
+    OBVERSE_LAUNCH(a.device(), add, arguments);
+  });
+}
+
+Tensor scaled_by(const Tensor& values, const Tensor& factor) {
+  const Tensor out = Tensor::empty(values.device(), values.shape(), values.dtype());
+  out.copy_from(values);
+  with_float_type(values.dtype(), [&]<typename T>(T) {
+    const kernels::ScaleBy<T> arguments{factor.span<kernels::Accumulator<T>>(), out.span<T>()};
+    OBVERSE_LAUNCH(values.device(), scale_by, arguments);
+  });
+  return out;
 }
 
 void fill(const Tensor& tensor, double value) {

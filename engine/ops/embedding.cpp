@@ -32,17 +32,18 @@ Variable embedding(Tape& tape, const Tensor& ids, const Variable& token_table,
       [batch, sequence, width, vocabulary, ids, token_gradient = token_table.gradient_handle(),
        position_gradient = position_table.gradient_handle()](const Tensor& output_gradient) {
         const Device& device = output_gradient.device();
-        const Tensor token_sum =
-            token_gradient ? token_gradient->running_sum(device)
-                           : Tensor::zeros(device, {vocabulary, width}, output_gradient.dtype());
+        const Tensor token_sum = token_gradient
+                                     ? token_gradient->running_sum(device)
+                                     : Tensor::zeros(device, {vocabulary, width},
+                                                     accumulator_of(output_gradient.dtype()));
         const Tensor position_sum =
             position_gradient ? position_gradient->running_sum(device) : Tensor();
         with_float_type(output_gradient.dtype(), [&]<typename T>(T) {
           kernels::EmbeddingBackward<T> backward{batch, sequence, width, vocabulary};
           backward.ids = ids.span<std::int32_t>();
           backward.output_gradient = output_gradient.span<T>();
-          backward.token_table_gradient = token_sum.span<T>();
-          backward.position_table_gradient = position_sum.span_or_empty<T>();
+          backward.token_table_gradient = token_sum.span<kernels::Accumulator<T>>();
+          backward.position_table_gradient = position_sum.span_or_empty<kernels::Accumulator<T>>();
           OBVERSE_LAUNCH(device, embedding_backward, backward);
         });
       });

@@ -27,29 +27,61 @@ Shape with_last(const Shape& shape, std::int64_t last) {
   }
 }
 
+template <typename T, typename Out>
+void multiply(const Device& device, const kernels::Matmul<T, Out>& product) {
+  if (device.kind() == DeviceKind::cuda && device.matmul_choice() == MatmulChoice::cublas) {
+#ifdef OBVERSE_WITH_CUBLAS
+    if constexpr (kCudaTakes<T>) {
+      const ObservedLaunch observed(device, "matmul");
+      kernels::cuda::matmul_cublas(product, device.stream());
+      return;
+    }
+#else
+    fail("[matmul] expected own, got cublas, which this build has not");
+#endif
+  }
+  OBVERSE_LAUNCH(device, matmul, product);
+}
+
+// out = product, or added to it: in T, or in the wider type that gradients of parameters have.
+template <typename T>
+void multiply_into(const Gradient::Target& target, kernels::Matmul<T> product) {
+  const Device& device = target.tensor.device();
+  if (target.tensor.dtype() == dtype_of<T>()) {
+    product.accumulate = target.accumulate;
+    product.out = target.tensor.span<T>();
+    multiply(device, product);
+    return;
+  }
+  using Sum = kernels::Accumulator<T>;
+  kernels::Matmul<T, Sum> wide{.m = product.m,
+                               .n = product.n,
+                               .k = product.k,
+                               .transpose_a = product.transpose_a,
+                               .a = product.a,
+                               .b = product.b,
+                               .accumulate = target.accumulate,
+                               .out = target.tensor.span<Sum>()};
+  multiply(device, wide);
+}
+
 template <typename T>
 void multiply_gradients(const Sizes& sizes, const Tensor& input, const Tensor& weight,
                         const GradientHandle& input_gradient, const GradientHandle& weight_gradient,
                         const Tensor& gradient) {
   const Device& device = gradient.device();
   if (input_gradient) {
-    const Gradient::Target target = input_gradient->target(device);
     kernels::Matmul<T> product{.m = sizes.rows, .n = sizes.input, .k = sizes.output};
     product.a = gradient.span<T>();
     product.b = weight.span<T>();
-    product.accumulate = target.accumulate;
-    product.out = target.tensor.span<T>();
-    OBVERSE_LAUNCH(device, matmul, product);
+    multiply_into(input_gradient->target(device), product);
   }
   if (weight_gradient) {
-    const Gradient::Target target = weight_gradient->target(device);
     kernels::Matmul<T> product{.m = sizes.output, .n = sizes.input, .k = sizes.rows};
     product.transpose_a = true;
     product.a = gradient.span<T>();
     product.b = input.span<T>();
-    product.accumulate = target.accumulate;
-    product.out = target.tensor.span<T>();
-    OBVERSE_LAUNCH(device, matmul, product);
+    multiply_into(weight_gradient->target(device), product);
   }
 }
 
@@ -57,7 +89,8 @@ template <typename T>
 void add_column_sums(const Sizes& sizes, const GradientHandle& bias_gradient,
                      const Tensor& gradient) {
   const Tensor out = bias_gradient->running_sum(gradient.device());
-  kernels::ColumnSum<T> sum{sizes.rows, sizes.output, gradient.span<T>(), out.span<T>()};
+  kernels::ColumnSum<T> sum{sizes.rows, sizes.output, gradient.span<T>(),
+                            out.span<kernels::Accumulator<T>>()};
   OBVERSE_LAUNCH(gradient.device(), column_sum, sum);
 }
 
@@ -102,7 +135,7 @@ Variable linear(Tape& tape, const Variable& input, const Variable& weight,
   }
   const bool activated = options.activation != ActivationKind::none;
   Tensor pre_activation;
-  if (activated && (tape.training() || residual.defined())) {
+  if (activated && (tape.recording() || residual.defined())) {
     pre_activation = Tensor::empty(tape.device(), shape, input.data().dtype());
   }
   with_float_type(input.data().dtype(), [&]<typename T>(T) {
@@ -115,7 +148,7 @@ Variable linear(Tape& tape, const Variable& input, const Variable& weight,
     product.activation = options.activation;
     product.pre_activation = pre_activation.span_or_empty<T>();
     product.out = out.span<T>();
-    OBVERSE_LAUNCH(tape.device(), matmul, product);
+    multiply(tape.device(), product);
   });
   return tape.record(
       out, {&input, &weight, &bias, &residual},

@@ -1,7 +1,7 @@
 #include "engine/ops/rms_norm.h"
 
 #include "engine/autograd/launch.h"
-#include "engine/ops/gain_gradient.h"
+#include "engine/ops/norm_gradient.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/rms_norm/rms_norm.h"
 
@@ -25,24 +25,28 @@ void forward(const RmsNormShape& shape, std::int64_t offset, double epsilon, con
     arguments.input = from_offset<T>(input, offset);
     arguments.gain = gain.span<T>();
     arguments.out = from_offset<T>(out, offset);
-    arguments.inverse_rms = inverse_rms.span<T>();
+    arguments.inverse_rms = inverse_rms.span<kernels::Accumulator<T>>();
     OBVERSE_LAUNCH(input.device(), rms_norm_forward, arguments);
   });
 }
 
 void backward(const RmsNormShape& shape, std::int64_t offset, const Tensor& input,
               const Tensor& gain, const Tensor& inverse_rms, const Tensor& output_gradient,
-              const Tensor& input_gradient, const GradientHandle& gain_gradient) {
+              const Tensor& residual_gradient, const Tensor& input_gradient,
+              const GradientHandle& gain_gradient) {
   const Tensor gain_sum = gain_gradient_sum(gain_gradient, gain);
   with_float_type(input.dtype(), [&]<typename T>(T) {
     kernels::RmsNormBackward<T> arguments;
     arguments.shape = shape;
     arguments.input = from_offset<T>(input, offset);
     arguments.gain = gain.span<T>();
-    arguments.inverse_rms = inverse_rms.span<T>();
+    arguments.inverse_rms = inverse_rms.span<kernels::Accumulator<T>>();
     arguments.output_gradient = from_offset<T>(output_gradient, offset);
+    if (residual_gradient.defined()) {
+      arguments.residual_gradient = from_offset<T>(residual_gradient, offset);
+    }
     arguments.input_gradient = from_offset<T>(input_gradient, offset);
-    arguments.gain_gradient = gain_sum.span<T>();
+    arguments.gain_gradient = gain_sum.span<kernels::Accumulator<T>>();
     OBVERSE_LAUNCH(input.device(), rms_norm_backward, arguments);
   });
 }
@@ -66,17 +70,15 @@ Variable rms_norm(Tape& tape, const Variable& input, const Variable& gain, doubl
                            .stride = input.data().elements()};
   const DType dtype = input.data().dtype();
   const Tensor out = Tensor::empty(tape.device(), input.shape(), dtype);
-  const Tensor inverse_rms = Tensor::empty(tape.device(), {shape.rows}, dtype);
+  const Tensor inverse_rms = Tensor::empty(tape.device(), {shape.rows}, accumulator_of(dtype));
   forward(shape, 0, epsilon, input.data(), gain.data(), out, inverse_rms);
   return tape.record(out, {&input, &gain},
                      [shape, input_data = input.data(), gain_data = gain.data(), inverse_rms,
                       input_gradient = input.gradient_handle(),
                       gain_gradient = gain.gradient_handle()](const Tensor& output_gradient) {
-                       const Tensor gradient = Tensor::empty(
-                           input_data.device(), input_data.shape(), input_data.dtype());
+                       const NormGradient gradient(input_gradient, output_gradient);
                        backward(shape, 0, input_data, gain_data, inverse_rms, output_gradient,
-                                gradient, gain_gradient);
-                       if (input_gradient) input_gradient->add(gradient);
+                                gradient.so_far(), gradient.tensor(), gain_gradient);
                      });
 }
 
@@ -96,8 +98,9 @@ Variable query_key_norm(Tape& tape, const Variable& packed, const Variable& quer
   const std::int64_t key_offset = heads * head_size;
   const DType dtype = packed.data().dtype();
   const Tensor out = Tensor::empty(tape.device(), packed.shape(), dtype);
-  const Tensor query_rms = Tensor::empty(tape.device(), {tokens, heads}, dtype);
-  const Tensor key_rms = Tensor::empty(tape.device(), {tokens, key_value_heads}, dtype);
+  const Tensor query_rms = Tensor::empty(tape.device(), {tokens, heads}, accumulator_of(dtype));
+  const Tensor key_rms =
+      Tensor::empty(tape.device(), {tokens, key_value_heads}, accumulator_of(dtype));
   copy(packed.data(), out);  // the values; the rest is overwritten
   forward(queries, 0, epsilon, packed.data(), query_gain.data(), out, query_rms);
   forward(keys, key_offset, epsilon, packed.data(), key_gain.data(), out, key_rms);
@@ -111,10 +114,10 @@ Variable query_key_norm(Tape& tape, const Variable& packed, const Variable& quer
         const Tensor gradient =
             Tensor::empty(packed_data.device(), packed_data.shape(), packed_data.dtype());
         copy(output_gradient, gradient);
-        backward(queries, 0, packed_data, query_gain_data, query_rms, output_gradient, gradient,
-                 query_gain_gradient);
-        backward(keys, key_offset, packed_data, key_gain_data, key_rms, output_gradient, gradient,
-                 key_gain_gradient);
+        backward(queries, 0, packed_data, query_gain_data, query_rms, output_gradient, Tensor(),
+                 gradient, query_gain_gradient);
+        backward(keys, key_offset, packed_data, key_gain_data, key_rms, output_gradient, Tensor(),
+                 gradient, key_gain_gradient);
         if (packed_gradient) packed_gradient->add(gradient);
       });
 }

@@ -1,21 +1,15 @@
 #include "engine/ops/rotary.h"
 
 #include "engine/autograd/launch.h"
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/rotary/rotary.h"
 
 namespace obverse::engine {
 namespace {
 
-// A rotated copy.
 Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size, double base,
                bool inverse) {
   const Tensor out = Tensor::empty(packed.device(), packed.shape(), packed.dtype());
   with_float_type(packed.dtype(), [&]<typename T>(T) {
-    kernels::Add<T> copy;
-    copy.a = packed.span<T>();
-    copy.out = out.span<T>();
-    OBVERSE_LAUNCH(packed.device(), add, copy);
     kernels::Rotary<T> arguments;
     arguments.batch = packed.size(0);
     arguments.sequence = packed.size(1);
@@ -24,7 +18,8 @@ Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size,
     arguments.stride = packed.size(2);
     arguments.base = base;
     arguments.inverse = inverse;
-    arguments.values = out.span<T>();
+    arguments.input = packed.span<T>();
+    arguments.out = out.span<T>();
     OBVERSE_LAUNCH(packed.device(), rotary, arguments);
   });
   return out;

@@ -1,8 +1,6 @@
 #include "engine/tensor/allocator.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <iomanip>
 #include <new>
 #include <sstream>
@@ -22,15 +20,22 @@ Block* Allocator::allocate(std::size_t bytes, MemoryCategory category) {
   int found = size_class;
   const int most =
       std::min(kSizeClasses - 1, std::max(size_class + kClassesAbove, Classes::of(kSmallBytes)));
-  while (found < most && free_[found] == nullptr) ++found;
-  Block* block = free_[found];
+  FreeBlocks& blocks = free_blocks(in_step_);
+  while (found < most && blocks[found] == nullptr) ++found;
+  Block* block = blocks[found];
   if (block != nullptr) {
-    free_[found] = block->next_free;
+    blocks[found] = block->next_free;
   } else {
     auto fresh = std::make_unique<Block>();
     fresh->bytes = Classes::class_bytes(size_class);
-    fresh->memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, fresh->bytes));
-    if (fresh->memory == nullptr) throw std::bad_alloc();
+    try {
+      fresh->memory = source_->take(fresh->bytes);
+    } catch (...) {
+      // Recorded graphs write to the steps' cached blocks: those stay.
+      release(free_);
+      fresh->memory = source_->take(fresh->bytes);
+    }
+    fresh->of_steps = in_step_;
     fresh->size_class = size_class;
     fresh->allocator = this;
     use_.reserved_bytes += static_cast<std::int64_t>(fresh->bytes);
@@ -38,7 +43,7 @@ Block* Allocator::allocate(std::size_t bytes, MemoryCategory category) {
     block = fresh.release();
   }
 #ifdef OBVERSE_CHECK_BOUNDS
-  std::memset(block->memory, 0xFF, block->bytes);
+  source_->poison(block->memory, block->bytes);
 #endif
   block->next_free = nullptr;
   block->category = category;
@@ -56,18 +61,35 @@ void Allocator::free(Block* block) noexcept {
   const std::lock_guard lock(mutex_);
   use_.current_bytes[static_cast<std::size_t>(block->category)] -=
       static_cast<std::int64_t>(block->requested_bytes);
-  block->next_free = free_[block->size_class];
-  free_[block->size_class] = block;
+  Block*& first = free_blocks(block->of_steps)[block->size_class];
+  block->next_free = first;
+  first = block;
+}
+
+void Allocator::release(FreeBlocks& blocks) noexcept {
+  for (Block*& first : blocks) {
+    while (first != nullptr) {
+      const std::unique_ptr<Block> owned(first);
+      first = first->next_free;
+      source_->give_back(owned->memory);
+      use_.reserved_bytes -= static_cast<std::int64_t>(owned->bytes);
+    }
+  }
 }
 
 Allocator::~Allocator() {
-  for (Block* block : free_) {
-    while (block != nullptr) {
-      const std::unique_ptr<Block> owned(block);
-      block = block->next_free;
-      std::free(owned->memory);
-    }
-  }
+  release(free_);
+  release(free_of_steps_);
+}
+
+Allocator::StepMemory::StepMemory(Allocator& allocator) : allocator_(allocator) {
+  const std::lock_guard lock(allocator_.mutex_);
+  before_ = std::exchange(allocator_.in_step_, true);
+}
+
+Allocator::StepMemory::~StepMemory() {
+  const std::lock_guard lock(allocator_.mutex_);
+  allocator_.in_step_ = before_;
 }
 
 MemoryUse Allocator::use() const {

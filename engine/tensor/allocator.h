@@ -10,7 +10,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
+#include "engine/tensor/memory_source.h"
 #include "kernels/core/size_classes.h"
 
 namespace obverse::engine {
@@ -36,6 +38,7 @@ struct Block {
   std::size_t bytes = 0;
   int size_class = 0;
   MemoryCategory category = MemoryCategory::activations;
+  bool of_steps = false;
   std::size_t requested_bytes = 0;
   std::atomic<int> handles{0};
   Allocator* allocator = nullptr;
@@ -44,20 +47,37 @@ struct Block {
 
 class Allocator {
  public:
-  Allocator() = default;
+  explicit Allocator(std::unique_ptr<MemorySource> source = host_memory())
+      : source_(std::move(source)) {}
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
   virtual ~Allocator();
 
   // A block of at least `bytes`, aligned to 64 bytes; contents undefined (NaN bits where bounds are
-  // checked, so that a read before a write is seen). The handle count is 0. Throws std::bad_alloc.
+  // checked, so that a read before a write is seen). The handle count is 0. Throws what the source
+  // throws, once all cached blocks went back to it.
   Block* allocate(std::size_t bytes, MemoryCategory category);
   void free(Block* block) noexcept;
 
   MemoryUse use() const;
 
+  // While one lives, blocks come from and go back to a cache of their own. A CUDA graph writes to
+  // the addresses of its recording at every replay: steps, recorded or not, share this memory, and
+  // nothing that outlives a step is ever put there. Not for two threads at a time.
+  class StepMemory {
+   public:
+    explicit StepMemory(Allocator& allocator);
+    ~StepMemory();
+    StepMemory(const StepMemory&) = delete;
+    StepMemory& operator=(const StepMemory&) = delete;
+
+   private:
+    Allocator& allocator_;
+    bool before_;
+  };
+
  private:
-  static constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
+  static constexpr std::size_t kAlignment = 64;
   // Classes are a quarter of a power of two apart: at most 25 % of a block is unused.
   using Classes = kernels::SizeClasses<4, kAlignment>;
   static constexpr int kSizeClasses = 4 * 48;
@@ -66,8 +86,14 @@ class Allocator {
   static constexpr int kClassesAbove = 4 * 4;
   static constexpr std::size_t kSmallBytes = 1024 * 1024;
 
+  using FreeBlocks = std::array<Block*, kSizeClasses>;
+  FreeBlocks& free_blocks(bool of_steps) { return of_steps ? free_of_steps_ : free_; }
+  void release(FreeBlocks& blocks) noexcept;
+
+  const std::unique_ptr<MemorySource> source_;
   mutable std::mutex mutex_;
-  std::array<Block*, kSizeClasses> free_{};
+  bool in_step_ = false;
+  FreeBlocks free_{}, free_of_steps_{};
   MemoryUse use_;
 };
 

@@ -1,10 +1,9 @@
 // A contiguous row-major array: a handle that shares its storage when copied. Element types f32,
-// f64 and i32; devices are handles too, each with an allocator of its own.
+// bf16 (on CUDA), f64 (on the CPU) and i32.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <ostream>
@@ -12,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/tensor/allocator.h"
+#include "engine/tensor/device.h"
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "kernels/core/span.h"
 
@@ -22,31 +22,7 @@ using kernels::fail;
 using kernels::require;
 using kernels::Span;
 
-enum class DeviceKind { cpu };
-const char* name_of(DeviceKind kind);
-
-// Where tensors live. Copies are the same device with the same allocator; two calls of cpu() give
-// devices that share no memory, which is how concurrent runs stay out of each other's way.
-class Device {
- public:
-  static Device cpu() { return Device(DeviceKind::cpu); }
-  // "cpu"; throws std::invalid_argument naming what this build has for anything else.
-  static Device named(const std::string& name);
-
-  DeviceKind kind() const { return kind_; }
-  Allocator& allocator() const { return *allocator_; }
-
- private:
-  friend class Tensor;
-  static Device none() { return Device(DeviceKind::cpu, nullptr); }
-  explicit Device(DeviceKind kind) : Device(kind, std::make_shared<Allocator>()) {}
-  Device(DeviceKind kind, std::shared_ptr<Allocator> allocator)
-      : kind_(kind), allocator_(std::move(allocator)) {}
-  DeviceKind kind_;
-  std::shared_ptr<Allocator> allocator_;
-};
-
-enum class DType { f32, f64, i32 };
+enum class DType { f32, f64, i32, bf16 };
 const char* name_of(DType dtype);
 std::int64_t size_bytes(DType dtype);
 
@@ -64,6 +40,13 @@ template <>
 constexpr DType dtype_of<std::int32_t>() {
   return DType::i32;
 }
+template <>
+constexpr DType dtype_of<kernels::bf16>() {
+  return DType::bf16;
+}
+
+// What sums over elements of a type are kept in, gradients of parameters among them: f32 for bf16.
+constexpr DType accumulator_of(DType dtype) { return dtype == DType::bf16 ? DType::f32 : dtype; }
 
 // Calls body(T{}) with the floating-point type that `dtype` names.
 template <typename Body>
@@ -72,6 +55,8 @@ void with_float_type(DType dtype, const Body& body) {
     body(float{});
   } else if (dtype == DType::f64) {
     body(double{});
+  } else if (dtype == DType::bf16) {
+    body(kernels::bf16{});
   } else {
     fail("[tensor] expected a floating-point element type, got ", name_of(dtype));
   }
@@ -126,9 +111,7 @@ class Tensor {
     require(static_cast<std::int64_t>(values.size()) == shape.elements(), "[tensor] expected ",
             shape.elements(), " values for ", shape, ", got ", values.size());
     Tensor tensor = empty(device, shape, dtype_of<T>(), category);
-    if (!values.empty()) {
-      std::memcpy(tensor.memory(), values.data(), sizeof(T) * values.size());
-    }
+    tensor.write(values.data());
     return tensor;
   }
 
@@ -145,8 +128,10 @@ class Tensor {
   Tensor reshaped(const Shape& shape) const;
   // `shape.elements()` elements of the same storage from element `offset` on.
   Tensor part(std::int64_t offset, const Shape& shape) const;
+  // The same bits read as another type. REQUIRES: elements of one size.
+  Tensor read_as(DType dtype) const;
 
-  // The elements. REQUIRES: T is the tensor's element type.
+  // The elements. REQUIRES: T is the tensor's element type. On CUDA only kernels may touch them.
   template <typename T>
   Span<T> span() const {
     require(dtype_of<T>() == dtype_, "[tensor] expected elements of type ", name_of(dtype_of<T>()),
@@ -158,21 +143,33 @@ class Tensor {
   Span<T> span_or_empty() const {
     return defined() ? span<T>() : Span<T>();
   }
+  // Copies; on CUDA they wait for the device.
   template <typename T>
   std::vector<T> to_vector() const {
-    const Span<T> values = span<T>();
-    return std::vector<T>(values.begin(), values.end());
+    std::vector<T> values(static_cast<std::size_t>(span<T>().size()));
+    read(values.data());
+    return values;
   }
-  // The same values where the processor can read them: this tensor itself on the CPU.
-  Tensor on_host() const { return *this; }
+  // REQUIRES: `values` are elements() elements of the tensor's type.
+  void write(const void* values) const;
+  void read(void* values) const;
+  // The values of a tensor of the same device, type and number of elements; in order with the
+  // device's work, without a wait.
+  void copy_from(const Tensor& other) const;
+  // The same values where the processor can read them: this tensor itself on the CPU, else a copy,
+  // of accumulator_of() its type.
+  Tensor on_host() const;
+  // Floating-point elements of any type.
+  std::vector<double> to_doubles() const;
   // The one element as double. REQUIRES: one floating-point element.
   double item() const;
 
  private:
   std::byte* memory() const { return block_.get()->memory + offset_ * size_bytes(dtype_); }
+  std::size_t bytes() const { return static_cast<std::size_t>(elements() * size_bytes(dtype_)); }
 
   // A tensor needs its device's allocator to outlive its block, hence the order of members.
-  Device device_ = Device::none();
+  Device device_;
   BlockHandle block_;
   std::int64_t offset_ = 0;  // elements
   Shape shape_;

@@ -6,6 +6,7 @@
 
 #include "engine/model/transformer.h"
 #include "engine/ops/adamw.h"
+#include "engine/ops/reduction.h"
 
 namespace obverse::engine {
 
@@ -23,6 +24,9 @@ class Optimizer {
   // The gradients' norm before clipping; then one update, unless the norm is not finite. `step`
   // counts from 1.
   double update(double learning_rate, std::int64_t step);
+  // The same without waiting for the device: step and rate are in its memory (engine/ops/adamw.h),
+  // and nothing is updated where norm or `loss` [1] is not finite.
+  NormAndScale update(const Tensor& step, const Tensor& loss);
   void zero_gradients();
 
  private:

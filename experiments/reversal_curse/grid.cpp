@@ -123,6 +123,19 @@ RunSettings base_settings(const GridOptions& grid, const Preset& preset) {
   run.data = grid.data;
   if (!grid.data.empty()) run.data_digest = published_digest(grid.data);
   run.device = grid.device;
+  const std::string precision = !grid.precision.empty() ? grid.precision
+                                : grid.device == "cuda" ? "bf16"
+                                                        : "fp32";
+  require(precision == "bf16" || precision == "fp32",
+          "[grid] expected a precision among bf16 and fp32, got '", precision, "'");
+  run.precision = precision == "bf16" ? engine::DType::bf16 : engine::DType::f32;
+  require(grid.matmul == "own" || grid.matmul == "cublas",
+          "[grid] expected a matmul among own and cublas, got '", grid.matmul, "'");
+  require(grid.matmul == "own" || grid.device == "cuda",
+          "[grid] expected matmul own on the CPU, got '", grid.matmul, "'");
+  run.matmul = grid.matmul == "cublas" ? engine::MatmulChoice::cublas : engine::MatmulChoice::own;
+  run.training.recompute =
+      enumerated<engine::Recompute>("recompute", "none and blocks", grid.recompute);
   if (grid.beta_2 >= 0.0) run.training.optimizer.beta_2 = grid.beta_2;
   if (grid.clip_norm >= 0.0) run.training.optimizer.clip_norm = grid.clip_norm;
   if (grid.warm_up_steps >= 0) run.training.schedule.warm_up_steps = grid.warm_up_steps;

@@ -33,6 +33,9 @@ struct GridOptions {
   std::optional<std::int64_t> name_pool;
   std::filesystem::path data;
   std::string device = "cpu";
+  std::string precision;  // "fp32" or "bf16"; empty: bf16 on CUDA, fp32 elsewhere
+  std::string matmul = "own";
+  std::string recompute = "none";
 };
 
 struct PresetDescription {

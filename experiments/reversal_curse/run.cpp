@@ -74,16 +74,29 @@ nlohmann::json world_json(const RunSettings& settings) {
           {"name_pool", pairs.name_pool}};
 }
 
+namespace {
+
+// How a GPU computes, which changes the last bits of a result. Runs on the CPU say nothing of it.
+void add_arithmetic(const RunSettings& settings, nlohmann::json& json) {
+  if (settings.device == "cpu") return;
+  json["precision"] = settings.precision == engine::DType::bf16 ? "bf16" : "fp32";
+  json["matmul"] = settings.matmul == engine::MatmulChoice::cublas ? "cublas" : "own";
+}
+
+}  // namespace
+
 nlohmann::json to_json(const RunSettings& settings) {
   nlohmann::json training = settings.training;
   training["curve_every"] = settings.curve_every;
-  return {{"objective", settings.objective},
-          {"architecture", settings.architecture},
-          {"world", world_json(settings)},
-          {"training", training},
-          {"steps", settings.training.schedule.steps},
-          {"seed", settings.seed},
-          {"device", settings.device}};
+  nlohmann::json json = {{"objective", settings.objective},
+                         {"architecture", settings.architecture},
+                         {"world", world_json(settings)},
+                         {"training", training},
+                         {"steps", settings.training.schedule.steps},
+                         {"seed", settings.seed},
+                         {"device", settings.device}};
+  add_arithmetic(settings, json);
+  return json;
 }
 
 namespace {
@@ -110,8 +123,9 @@ World make_world(const RunSettings& settings) {
 
 void check(const RunSettings& settings) {
   const auto objective = engine::make_objective(settings.objective);
-  engine::Device::named(settings.device);
-  complete(settings, make_world(settings), *objective);
+  const engine::Device device = engine::Device::named(settings.device);
+  const auto config = complete(settings, make_world(settings), *objective);
+  engine::check_trainable(config, device.kind(), settings.precision);
 }
 
 std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool>& stop,
@@ -122,7 +136,8 @@ std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool
   const auto objective = engine::make_objective(settings.objective);
   const engine::TransformerConfig config = complete(settings, world, *objective);
   const engine::Device device = engine::Device::named(settings.device);
-  const engine::Transformer model(config, device, settings.seed);
+  device.choose_matmul(settings.matmul);
+  const engine::Transformer model(config, device, settings.seed, settings.precision);
   engine::Trainer trainer(model, *objective, world.documents, settings.training, settings.seed);
   const std::vector<Question> followed = curve_questions(world);
 
@@ -139,6 +154,7 @@ std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool
   }
   result.training = settings.training;
   result.training["curve_every"] = settings.curve_every;
+  add_arithmetic(settings, result.training);
   result.seed = settings.seed;
   result.steps = settings.training.schedule.steps;
   result.device = engine::name_of(device.kind());
@@ -146,20 +162,27 @@ std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool
 
   while (trainer.steps_done() < result.steps) {
     if (stop.load(std::memory_order_relaxed)) return std::nullopt;
+    const std::int64_t step = trainer.steps_done() + 1;
+    const bool is_point = step == 1 || step % settings.curve_every == 0 || step == result.steps;
+    engine::StepReport report;
     const auto start = std::chrono::steady_clock::now();
-    const engine::StepReport report = trainer.step();
+    trainer.begin_step();
+    // A GPU is kept at work: the next step begins before this one has ended.
+    const std::int64_t left = is_point ? 0 : trainer.most_steps_under_way() - 1;
+    while (trainer.steps_under_way() > left) {
+      report = trainer.end_step();
+      result.tokens += report.tokens;
+      progress(report.tokens);
+    }
     result.seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    result.tokens += report.tokens;
-    const std::int64_t step = trainer.steps_done();
-    if (step == 1 || step % settings.curve_every == 0 || step == result.steps) {
+    if (is_point) {
       const auto outcomes =
           ask(model, objective->decoding(), world, followed, Thoroughness::exact_match);
       result.curve.push_back({step, report.loss,
                               accuracy(outcomes[static_cast<std::size_t>(Asked::trained)]),
                               accuracy(outcomes[static_cast<std::size_t>(Asked::reverse)])});
     }
-    progress(report.tokens);
   }
   result.outcomes =
       ask(model, objective->decoding(), world, world.questions, Thoroughness::everything);

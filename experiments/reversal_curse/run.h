@@ -27,7 +27,9 @@ struct RunSettings {
   engine::TrainingOptions training;  // schedule.steps is the run's length
   std::int64_t curve_every = 100;    // steps between points of the learning curve
   std::uint64_t seed = 0;            // of world, initialisation, order, masks
-  std::string device = "cpu";
+  std::string device = "cpu";        // or "cuda"
+  engine::DType precision = engine::DType::f32;             // on CUDA bf16, too
+  engine::MatmulChoice matmul = engine::MatmulChoice::own;  // on CUDA
 };
 
 // All that decides a run's outcome, by name: two runs with equal settings give equal results.

@@ -65,11 +65,19 @@ cxxopts::Options describe_options() {
       "weight-decay", "Of matrices and embeddings", reals(), "R,..")(
       "beta-2", "AdamW's decay of the squared gradient", real(), "R")(
       "clip-norm", "Largest gradient norm; 0: no clipping", real(), "R");
-  options.add_options("Machine")("jobs", "Runs at a time, one thread each; usually one a core",
-                                 number(), "N")(
-      "device", "cpu", cxxopts::value<std::string>()->default_value("cpu"), "NAME")(
-      "output", "Folder of the results", cxxopts::value<std::string>()->default_value("runs/quick"),
-      "DIR")("help", "This text");
+  const auto usual = [](const char* value) {
+    return cxxopts::value<std::string>()->default_value(value);
+  };
+  options.add_options("Machine")("jobs",
+                                 "Runs at a time; on the CPU one thread each and usually one a "
+                                 "core, on CUDA one stream each and usually 8",
+                                 number(), "N")("device", "cpu or cuda", usual("cpu"), "NAME")(
+      "precision", "fp32, or on CUDA bf16 with fp32 weights beside; usually bf16 there", word(),
+      "NAME")("matmul", "Matrix products on CUDA: own or cublas", usual("own"), "NAME")(
+      "recompute", "What backward computes again to save memory: none or blocks", usual("none"),
+      "WHAT")("output", "Folder of the results",
+              cxxopts::value<std::string>()->default_value("runs/quick"),
+              "DIR")("help", "This text");
   return options;
 }
 
@@ -146,6 +154,9 @@ GridOptions grid_options(const cxxopts::ParseResult& parsed) {
   take_real("beta-2", grid.beta_2, 0.0, 1.0);
   take_real("clip-norm", grid.clip_norm, 0.0, 1e9);
   take("device", grid.device);
+  take("precision", grid.precision);
+  take("matmul", grid.matmul);
+  take("recompute", grid.recompute);
   if (parsed.count("data") > 0) grid.data = parsed["data"].as<std::string>();
   return grid;
 }
@@ -164,8 +175,12 @@ std::vector<RunSettings> checked_runs(const GridOptions& grid) {
 }
 
 int checked_jobs(const cxxopts::ParseResult& parsed) {
-  if (parsed.count("jobs") == 0)
+  if (parsed.count("jobs") == 0) {
+    // Small models leave most of a GPU idle; beyond some streams the host cannot keep up.
+    constexpr int kOnCuda = 8;
+    if (parsed["device"].as<std::string>() == "cuda") return kOnCuda;
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
   const auto jobs = parsed["jobs"].as<std::int64_t>();
   if (jobs < 1 || jobs > 1024) {
     throw UsageError("expected --jobs from 1 to 1024, got " + std::to_string(jobs));

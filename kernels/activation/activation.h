@@ -44,4 +44,15 @@ template <typename T>
 void swiglu_backward(const SwigluBackward<T>& arguments);
 }  // namespace cpu
 
+// Asynchronous, for float and bf16; arithmetic in float.
+namespace cuda {
+class Stream;
+template <typename T>
+void activation_backward(const ActivationBackward<T>& arguments, Stream& stream);
+template <typename T>
+void swiglu_forward(const SwigluForward<T>& arguments, Stream& stream);
+template <typename T>
+void swiglu_backward(const SwigluBackward<T>& arguments, Stream& stream);
+}  // namespace cuda
+
 }  // namespace obverse::kernels

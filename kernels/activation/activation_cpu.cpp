@@ -1,7 +1,7 @@
 #include <cstdint>
 
 #include "kernels/activation/activation.h"
-#include "kernels/core/check.h"
+#include "kernels/activation/activation_check.h"
 #include "kernels/core/partition.h"
 
 namespace obverse::kernels::cpu {
@@ -21,39 +21,22 @@ void multiply_by_slope(const ActivationBackward<T>& arguments, std::int64_t begi
   }
 }
 
-void check_shape(std::int64_t rows, std::int64_t width) {
-  require(rows >= 0 && width > 0, "[activation] expected rows >= 0 and width > 0, got ", rows,
-          " and ", width);
-}
-
 }  // namespace
 
 template <typename T>
 void activation_backward(const ActivationBackward<T>& arguments) {
-  const std::int64_t count = arguments.rows * arguments.width;
-  check_shape(arguments.rows, arguments.width);
-  require_size("activation", "pre_activation", count, arguments.pre_activation.size());
-  require_size("activation", "output_gradient", count, arguments.output_gradient.size());
-  require_size("activation", "input_gradient", count, arguments.input_gradient.size());
-  parallel_elements(count, [&](std::int64_t begin, std::int64_t end) {
-    switch (arguments.kind) {
-      case ActivationKind::none:
-        return multiply_by_slope<ActivationKind::none>(arguments, begin, end);
-      case ActivationKind::gelu:
-        return multiply_by_slope<ActivationKind::gelu>(arguments, begin, end);
-      case ActivationKind::relu2:
-        return multiply_by_slope<ActivationKind::relu2>(arguments, begin, end);
-    }
-    fail("[activation] expected a known kind, got ", static_cast<int>(arguments.kind));
+  activation_check(arguments);
+  with_activation_kind(arguments.kind, [&]<ActivationKind kind>() {
+    parallel_elements(arguments.rows * arguments.width, [&](std::int64_t begin, std::int64_t end) {
+      multiply_by_slope<kind>(arguments, begin, end);
+    });
   });
 }
 
 template <typename T>
 void swiglu_forward(const SwigluForward<T>& arguments) {
   const std::int64_t rows = arguments.rows, width = arguments.width;
-  check_shape(rows, width);
-  require_size("swiglu", "gate_up", rows * 2 * width, arguments.gate_up.size());
-  require_size("swiglu", "out", rows * width, arguments.out.size());
+  activation_check(arguments);
   parallel_rows(rows, width, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* gate = arguments.gate_up.subspan(row * 2 * width, 2 * width).data();
@@ -68,10 +51,7 @@ void swiglu_forward(const SwigluForward<T>& arguments) {
 template <typename T>
 void swiglu_backward(const SwigluBackward<T>& arguments) {
   const std::int64_t rows = arguments.rows, width = arguments.width;
-  check_shape(rows, width);
-  require_size("swiglu", "gate_up", rows * 2 * width, arguments.gate_up.size());
-  require_size("swiglu", "output_gradient", rows * width, arguments.output_gradient.size());
-  require_size("swiglu", "gate_up_gradient", rows * 2 * width, arguments.gate_up_gradient.size());
+  activation_check(arguments);
   parallel_rows(rows, 2 * width, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* gate = arguments.gate_up.subspan(row * 2 * width, 2 * width).data();

@@ -29,13 +29,22 @@ struct AdamWTensor {
   Span<bf16> rounded_weight;
 };
 
+// What changes from step to step.
+struct AdamWSchedule {
+  double learning_rate = 1e-3;
+  std::int64_t step = 1;
+};
+
 template <typename T, typename Gradient = T>
 struct AdamW {
   Span<const AdamWTensor<T, Gradient>> tensors;
   double learning_rate = 1e-3, beta_1 = 0.9, beta_2 = 0.95, epsilon = 1e-8;
   std::int64_t step = 1;  // t above; REQUIRES: 1 <= step < 2^32
+  // [1] or empty: replaces learning_rate and step. Read from memory, so that a CUDA graph takes
+  // each step's own; that the step is in range cannot be checked there.
+  Span<const AdamWSchedule> schedule;
   // [1]: multiplies every gradient. Read from memory, so that clipping needs no round trip to the
-  // host.
+  // host. Where it is NaN or infinite, nothing changes.
   Span<const Accumulator<T>> clip_scale;
   // Stochastic rounding draws by seed, step, place in `tensors` and element: the same bits on every
   // run, whatever the number of threads or blocks.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -13,6 +14,7 @@ namespace {
 template <typename T, typename Gradient>
 struct Update {
   const AdamW<T, Gradient>& x;
+  AdamWSchedule schedule;
   AdamWCoefficients<Accumulator<T>> coefficients;
 
   // round(element, value) is the element's new weight in bf16.
@@ -25,7 +27,8 @@ struct Update {
     const Gradient* gradients = tensor.gradient.subspan(begin, count).data();
     Number* first_moment = tensor.first_moment.subspan(begin, count).data();
     Number* second_moment = tensor.second_moment.subspan(begin, count).data();
-    const Number keep = adamw_keep(x, tensor.weight_decay), clip_scale = x.clip_scale[0];
+    const Number keep = adamw_keep<Number>(schedule.learning_rate, tensor.weight_decay);
+    const Number clip_scale = x.clip_scale[0];
     const AdamWCoefficients<Number> c = coefficients;
     if constexpr (std::is_same_v<T, bf16>) {
       for (std::int64_t i = 0; i < count; ++i) {
@@ -53,7 +56,11 @@ struct Update {
 template <typename T, typename Gradient>
 void adamw(const AdamW<T, Gradient>& x) {
   const std::int64_t total = adamw_check(x);
-  const Update<T, Gradient> update{x, adamw_coefficients(x)};
+  if (!std::isfinite(x.clip_scale[0])) return;
+  const AdamWSchedule schedule =
+      x.schedule.empty() ? AdamWSchedule{x.learning_rate, x.step} : x.schedule[0];
+  const Update<T, Gradient> update{
+      x, schedule, adamw_coefficients<Accumulator<T>>({x.beta_1, x.beta_2, x.epsilon}, schedule)};
   // One partition over all tensors laid end to end: many small tensors then share one team.
   parallel_elements(total, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t offset = 0;  // of the tensor's first element in that row of tensors
@@ -69,7 +76,7 @@ void adamw(const AdamW<T, Gradient>& x) {
       } else {
         update(tensor, from, to, [&](std::int64_t element, float value) {
           const PhiloxBlock draws =
-              adamw_draws(x.seed, static_cast<std::uint32_t>(x.step),
+              adamw_draws(x.seed, static_cast<std::uint32_t>(schedule.step),
                           static_cast<std::uint32_t>(number), element / kAdamWDraws);
           return rounded_stochastically(value,
                                         draws[static_cast<std::size_t>(element % kAdamWDraws)]);

@@ -39,35 +39,58 @@ struct Entry {
   Span<const Gradient> gradient;
   Span<float> first_moment, second_moment;
   Span<bf16> rounded_weight;
-  float keep;
+  float keep;                // filled in on the device, which knows the learning rate
   std::int32_t first_block;  // the tensor's blocks follow one another from here
   std::uint32_t number;      // in AdamW::tensors
   bool aligned;              // every array starts at a multiple of 16 bytes
 };
 
+// The part of a step's coefficients that its schedule decides, in memory; the rest are parameters
+// of the kernel, which cost no registers.
+struct Step {
+  float step_size, inverse_correction;
+  double learning_rate;
+  std::uint32_t number;
+};
+
 // Part of the table on its way to device memory.
 template <typename T, typename Gradient>
 struct TablePart {
-  static constexpr int kCount = 40;
+  static constexpr int kCount = 36;
   Entry<T, Gradient> entries[kCount];
+  double weight_decay[kCount];
   Span<Entry<T, Gradient>> destination;
 };
-static_assert(sizeof(TablePart<float, float>) <= 4096);
+static_assert(sizeof(TablePart<float, float>) + sizeof(Span<const Step>) <= 4096);
 
 template <typename T, typename Gradient>
 struct Arguments {
   Span<const Entry<T, Gradient>> table;  // of tensors that are not empty
   Span<const float> clip_scale;
+  Span<const Step> step;  // [1]
   AdamWCoefficients<float> coefficients;
   bool stochastic;
-  std::uint32_t step;
   std::uint64_t seed;
 };
 
+// Two powers in double: once a step, not once a thread.
+__global__ void __launch_bounds__(kWarpSize)
+    prepare_step(AdamWConstants constants, AdamWSchedule given, Span<const AdamWSchedule> in_memory,
+                 Span<Step> step) {
+  if (thread_index().x != 0) return;
+  const AdamWSchedule schedule = in_memory.empty() ? given : in_memory[0];
+  const auto coefficients = adamw_coefficients<float>(constants, schedule);
+  step[0] = {coefficients.step_size, coefficients.inverse_correction, schedule.learning_rate,
+             static_cast<std::uint32_t>(schedule.step)};
+}
+
 template <typename T, typename Gradient>
-__global__ void __launch_bounds__(kWarpSize) write_table(TablePart<T, Gradient> part) {
+__global__ void __launch_bounds__(kWarpSize)
+    write_table(TablePart<T, Gradient> part, Span<const Step> step) {
   for (std::int64_t i = thread_index().x; i < part.destination.size(); i += kWarpSize) {
-    part.destination[i] = part.entries[i];
+    Entry<T, Gradient> entry = part.entries[i];
+    entry.keep = adamw_keep<float>(step[0].learning_rate, part.weight_decay[i]);
+    part.destination[i] = entry;
   }
 }
 
@@ -110,6 +133,10 @@ __device__ __forceinline__ void store_group(Span<float> destination, std::int64_
   store_16<CacheHint::streaming>(destination, index, group);
 }
 
+__device__ __forceinline__ bool is_finite(float value) {
+  return (std::bit_cast<std::uint32_t>(value) & 0x7F800000u) != 0x7F800000u;
+}
+
 // `draws` are ignored where rounding is to nearest.
 __device__ __forceinline__ bf16 rounded(float value, bool stochastic, std::uint32_t draw) {
   return stochastic ? rounded_stochastically(value, draw) : bf16(value);
@@ -131,6 +158,10 @@ __device__ __forceinline__ void update_groups(const Arguments<T, Gradient>& x,
     load_group(second_moment[part], tensor.second_moment, at);
   }
   const float clip_scale = x.clip_scale[0];
+  if (!is_finite(clip_scale)) return;
+  AdamWCoefficients<float> coefficients = x.coefficients;
+  coefficients.step_size = x.step[0].step_size;
+  coefficients.inverse_correction = x.step[0].inverse_correction;
   OBVERSE_UNROLL
   for (int part = 0; part < kGroups; ++part) {
     const std::int64_t at = begin + (part * kThreads + thread_index().x) * kGroup;
@@ -138,7 +169,7 @@ __device__ __forceinline__ void update_groups(const Arguments<T, Gradient>& x,
     for (int i = 0; i < kGroup; ++i) {
       weight[part][i] =
           adamw_element(weight[part][i], clip_scale * gradient[part][i], first_moment[part][i],
-                        second_moment[part][i], x.coefficients, tensor.keep);
+                        second_moment[part][i], coefficients, tensor.keep);
     }
     store_group(tensor.first_moment, at, first_moment[part]);
     store_group(tensor.second_moment, at, second_moment[part]);
@@ -150,7 +181,8 @@ __device__ __forceinline__ void update_groups(const Arguments<T, Gradient>& x,
       if (destination.empty()) continue;
     }
     PhiloxBlock draws{};
-    if (x.stochastic) draws = adamw_draws(x.seed, x.step, tensor.number, at / kAdamWDraws);
+    if (x.stochastic)
+      draws = adamw_draws(x.seed, x.step[0].number, tensor.number, at / kAdamWDraws);
     Vector8<bf16> group;
     OBVERSE_UNROLL
     for (int i = 0; i < kGroup; ++i) {
@@ -166,12 +198,16 @@ __device__ __forceinline__ void update_elements(const Arguments<T, Gradient>& x,
                                                 const Entry<T, Gradient>& tensor,
                                                 std::int64_t begin, std::int64_t end) {
   const float clip_scale = x.clip_scale[0];
+  if (!is_finite(clip_scale)) return;
+  AdamWCoefficients<float> coefficients = x.coefficients;
+  coefficients.step_size = x.step[0].step_size;
+  coefficients.inverse_correction = x.step[0].inverse_correction;
   OBVERSE_NO_UNROLL
   for (std::int64_t at = begin + thread_index().x; at < end; at += kThreads) {
     float first_moment = tensor.first_moment[at], second_moment = tensor.second_moment[at];
     const float weight = adamw_element(static_cast<float>(tensor.weight[at]),
                                        clip_scale * static_cast<float>(tensor.gradient[at]),
-                                       first_moment, second_moment, x.coefficients, tensor.keep);
+                                       first_moment, second_moment, coefficients, tensor.keep);
     tensor.first_moment[at] = first_moment;
     tensor.second_moment[at] = second_moment;
     Span<bf16> destination = tensor.rounded_weight;
@@ -183,7 +219,8 @@ __device__ __forceinline__ void update_elements(const Arguments<T, Gradient>& x,
     }
     std::uint32_t draw = 0;
     if (x.stochastic) {
-      const PhiloxBlock draws = adamw_draws(x.seed, x.step, tensor.number, at / kAdamWDraws);
+      const PhiloxBlock draws =
+          adamw_draws(x.seed, x.step[0].number, tensor.number, at / kAdamWDraws);
       // No register can be indexed: the fourth is chosen by comparison.
       draw = at % 4 < 2 ? (at % 4 == 0 ? draws[0] : draws[1]) : (at % 4 == 2 ? draws[2] : draws[3]);
     }
@@ -217,9 +254,8 @@ std::vector<Entry<T, Gradient>> table_of(const AdamW<T, Gradient>& x) {
                          is_aligned_16(tensor.second_moment, 0) &&
                          is_aligned_16(tensor.rounded_weight, 0);
     table.push_back({tensor.weight, tensor.gradient, tensor.first_moment, tensor.second_moment,
-                     tensor.rounded_weight, adamw_keep(x, tensor.weight_decay),
-                     static_cast<std::int32_t>(blocks), static_cast<std::uint32_t>(number),
-                     aligned});
+                     tensor.rounded_weight, 0.0f, static_cast<std::int32_t>(blocks),
+                     static_cast<std::uint32_t>(number), aligned});
     blocks += quotient_up(tensor.weight.size(), kBlockElements);
     require(blocks <= std::numeric_limits<std::int32_t>::max(), "[adamw] expected at most ",
             std::int64_t{std::numeric_limits<std::int32_t>::max()} * kBlockElements,
@@ -239,21 +275,29 @@ void adamw(const AdamW<T, Gradient>& x, Stream& stream) {
   const auto count = static_cast<std::int64_t>(table.size());
   // Later work of the stream may get this memory from its cache again, but only after the update.
   const DeviceArray<Entry<T, Gradient>> on_device(stream, count);
+  const DeviceArray<Step> step(stream, 1);
+  const AdamWConstants constants{x.beta_1, x.beta_2, x.epsilon};
+  const AdamWSchedule schedule{x.learning_rate, x.step};
+  launch(stream, {.kernel = "adamw step", .grid = {1}, .block = {kWarpSize}}, &prepare_step,
+         constants, schedule, x.schedule, step.span());
   for (std::int64_t begin = 0; begin < count; begin += Part::kCount) {
     const std::int64_t size = std::min<std::int64_t>(Part::kCount, count - begin);
     Part part{};
-    std::copy_n(table.begin() + begin, size, part.entries);
+    for (std::int64_t i = 0; i < size; ++i) {
+      part.entries[i] = table[static_cast<std::size_t>(begin + i)];
+      part.weight_decay[i] = x.tensors[part.entries[i].number].weight_decay;
+    }
     part.destination = on_device.span().subspan(begin, size);
     launch(stream, {.kernel = "adamw table", .grid = {1}, .block = {kWarpSize}},
-           &write_table<T, Gradient>, part);
+           &write_table<T, Gradient>, part, step.span());
   }
   const Entry<T, Gradient>& last = table.back();
   const std::int64_t blocks = last.first_block + quotient_up(last.weight.size(), kBlockElements);
   launch(stream, {.kernel = "adamw", .grid = {static_cast<unsigned>(blocks)}, .block = {kThreads}},
          &update<T, Gradient>,
-         Arguments<T, Gradient>{on_device.span(), x.clip_scale, adamw_coefficients(x),
-                                x.rounding == Rounding::stochastic,
-                                static_cast<std::uint32_t>(x.step), x.seed});
+         Arguments<T, Gradient>{on_device.span(), x.clip_scale, step.span(),
+                                adamw_coefficients<float>(constants, schedule),
+                                x.rounding == Rounding::stochastic, x.seed});
 }
 
 template void adamw(const AdamW<float>&, Stream&);

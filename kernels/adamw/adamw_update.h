@@ -24,23 +24,28 @@ struct AdamWCoefficients {
   T epsilon;
 };
 
-template <typename T, typename Gradient>
-AdamWCoefficients<Accumulator<T>> adamw_coefficients(const AdamW<T, Gradient>& x) {
-  using Number = Accumulator<T>;
-  const double step = static_cast<double>(x.step);
-  return {static_cast<Number>(x.beta_1),
-          static_cast<Number>(1.0 - x.beta_1),
-          static_cast<Number>(x.beta_2),
-          static_cast<Number>(1.0 - x.beta_2),
-          static_cast<Number>(x.learning_rate / (1.0 - std::pow(x.beta_1, step))),
-          static_cast<Number>(1.0 / (1.0 - std::pow(x.beta_2, step))),
-          static_cast<Number>(x.epsilon)};
+// What stays the same from step to step.
+struct AdamWConstants {
+  double beta_1, beta_2, epsilon;
+};
+
+template <typename T>
+OBVERSE_HOST_DEVICE inline AdamWCoefficients<T> adamw_coefficients(const AdamWConstants& constants,
+                                                                   const AdamWSchedule& schedule) {
+  const double step = static_cast<double>(schedule.step);
+  return {static_cast<T>(constants.beta_1),
+          static_cast<T>(1.0 - constants.beta_1),
+          static_cast<T>(constants.beta_2),
+          static_cast<T>(1.0 - constants.beta_2),
+          static_cast<T>(schedule.learning_rate / (1.0 - std::pow(constants.beta_1, step))),
+          static_cast<T>(1.0 / (1.0 - std::pow(constants.beta_2, step))),
+          static_cast<T>(constants.epsilon)};
 }
 
 // What is left of a weight after decay.
-template <typename T, typename Gradient>
-Accumulator<T> adamw_keep(const AdamW<T, Gradient>& x, double weight_decay) {
-  return static_cast<Accumulator<T>>(1.0 - x.learning_rate * weight_decay);
+template <typename T>
+OBVERSE_HOST_DEVICE inline T adamw_keep(double learning_rate, double weight_decay) {
+  return static_cast<T>(1.0 - learning_rate * weight_decay);
 }
 
 // The new weight; both moments are replaced. `gradient` is clipped already.
@@ -84,6 +89,7 @@ std::int64_t adamw_check(const AdamW<T, Gradient>& x) {
           "[adamw] expected beta_1 and beta_2 of at least 0 and below 1, got ", x.beta_1, " and ",
           x.beta_2);
   require_size("adamw", "clip_scale", 1, x.clip_scale.size());
+  require_size_or_empty("adamw", "schedule", 1, x.schedule.size());
   std::int64_t total = 0;
   for (const AdamWTensor<T, Gradient>& tensor : x.tensors) {
     const std::int64_t count = tensor.weight.size();

@@ -105,6 +105,7 @@ void attention_backward(const AttentionBackward<T>& arguments);
 // callers need not know which mode and type want how much.
 namespace cuda {
 class Stream;
+inline constexpr std::int64_t kMostTrainedHeadSize = 128;
 template <typename T>
 void attention_forward(const AttentionForward<T>& arguments, Stream& stream);
 template <typename T>

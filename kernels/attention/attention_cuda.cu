@@ -25,7 +25,7 @@ void check(const Arguments& x, AttentionPass pass, const char* name) {
   check_attention(x, name);
   const AttentionShape& s = x.shape;
   require(padded_head_size(s.head_size, pass) != 0, "[", name, "] expected head_size of at most ",
-          pass == AttentionPass::forward ? 256 : 128, ", got ", s.head_size);
+          pass == AttentionPass::forward ? 256 : kMostTrainedHeadSize, ", got ", s.head_size);
   require(s.scale > 0.0, "[", name, "] expected a scale above 0, got ", s.scale);
   // Token and row numbers are 32-bit on the device; blocks of rows are counted in 16 bits.
   constexpr std::int64_t kMost = std::int64_t{1} << 20;

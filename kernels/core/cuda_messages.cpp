@@ -59,7 +59,7 @@ std::string out_of_memory_message(std::size_t asked_bytes, std::size_t free_byte
   return "[cuda] out of device memory: asked for " + bytes_text(asked_bytes) + ", of " +
          bytes_text(total_bytes) + " there are " + bytes_text(free_bytes) +
          " free (this process holds " + bytes_text(reserved_bytes) +
-         "): a smaller batch or shorter sequences need less";
+         "): a smaller batch, shorter sequences or --recompute blocks need less";
 }
 
 std::string error_message(const std::string& expression, const CudaError& error,

@@ -3,11 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 
 #include "kernels/core/span.h"
 #include "kernels/core/stream.h"
 
 namespace obverse::kernels::cuda {
+
+// Says what was asked for and what is free.
+class OutOfMemoryError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // A block of device memory, aligned to 256 bytes. Move-only. The memory may be used by work on the
 // stream that it was made with; on destruction it goes back to a cache from which later blocks of
@@ -16,8 +23,7 @@ namespace obverse::kernels::cuda {
 class DeviceMemory {
  public:
   DeviceMemory() = default;
-  // Throws std::runtime_error that says what was asked for and what is free where there is too
-  // little.
+  // Throws OutOfMemoryError where there is too little.
   DeviceMemory(Stream& stream, std::size_t bytes);
   ~DeviceMemory();
   DeviceMemory(DeviceMemory&& other) noexcept;
@@ -49,9 +55,33 @@ class DeviceArray {
   std::int64_t count_ = 0;
 };
 
-// Copies that have been made when they return.
+// Host memory that the device reads and writes by itself, so that copies from and to it pass the
+// host by. Move-only; the destructor does not wait for copies under way.
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  explicit PinnedMemory(std::size_t bytes);
+  ~PinnedMemory();
+  PinnedMemory(PinnedMemory&& other) noexcept;
+  PinnedMemory& operator=(PinnedMemory&& other) noexcept;
+  PinnedMemory(const PinnedMemory&) = delete;
+  PinnedMemory& operator=(const PinnedMemory&) = delete;
+
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+// Copies that have been made when they return. REQUIRES: the stream is not recording.
 void copy_to_device(Stream& stream, void* device, const void* host, std::size_t bytes);
 void copy_to_host(Stream& stream, void* host, const void* device, std::size_t bytes);
+// Ordered on the stream, asynchronous to the host, whose memory must be pinned and left alone until
+// the stream is past the copy.
+void copy_to_device_later(Stream& stream, void* device, const void* pinned, std::size_t bytes);
+void copy_to_host_later(Stream& stream, void* pinned, const void* device, std::size_t bytes);
 // Ordered on the stream, asynchronous to the host.
 void copy_on_device(Stream& stream, void* to, const void* from, std::size_t bytes);
 void fill_bytes(Stream& stream, void* device, unsigned char value, std::size_t bytes);

@@ -1,6 +1,5 @@
 #include <cuda_runtime.h>
 
-#include <stdexcept>
 #include <utility>
 
 #include "kernels/core/cuda_check.h"
@@ -36,12 +35,12 @@ CachingPool& device_pool() {
 
 DeviceMemory::DeviceMemory(Stream& stream, std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
-  CachingPool::Block* block = device_pool().allocate(stream.handle(), bytes);
+  CachingPool::Block* block = device_pool().allocate(stream.memory_key(), bytes);
   if (block == nullptr) {
     std::size_t free_bytes = 0, total_bytes = 0;
     OBVERSE_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
     const auto reserved = static_cast<std::size_t>(device_pool().statistics().reserved_bytes);
-    throw std::runtime_error(out_of_memory_message(bytes, free_bytes, total_bytes, reserved));
+    throw OutOfMemoryError(out_of_memory_message(bytes, free_bytes, total_bytes, reserved));
   }
   data_ = block->data;
   block_ = block;
@@ -63,6 +62,26 @@ DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
   return *this;
 }
 
+PinnedMemory::PinnedMemory(std::size_t bytes) : bytes_(bytes) {
+  if (bytes == 0) return;
+  void* data = nullptr;
+  OBVERSE_CUDA_CHECK(cudaHostAlloc(&data, bytes, cudaHostAllocDefault));
+  data_ = static_cast<std::byte*>(data);
+}
+
+PinnedMemory::~PinnedMemory() {
+  if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
+}
+
+PinnedMemory::PinnedMemory(PinnedMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+PinnedMemory& PinnedMemory::operator=(PinnedMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
 void copy_to_device(Stream& stream, void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
   OBVERSE_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, native(stream)));
@@ -73,6 +92,18 @@ void copy_to_host(Stream& stream, void* host, const void* device, std::size_t by
   if (bytes == 0) return;
   OBVERSE_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, native(stream)));
   stream.synchronize();
+}
+
+void copy_to_device_later(Stream& stream, void* device, const void* pinned, std::size_t bytes) {
+  if (bytes == 0) return;
+  OBVERSE_CUDA_CHECK(
+      cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, native(stream)));
+}
+
+void copy_to_host_later(Stream& stream, void* pinned, const void* device, std::size_t bytes) {
+  if (bytes == 0) return;
+  OBVERSE_CUDA_CHECK(
+      cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, native(stream)));
 }
 
 void copy_on_device(Stream& stream, void* to, const void* from, std::size_t bytes) {

@@ -41,6 +41,9 @@ struct Launch {
 };
 void run(const Launch& launch, const std::function<void()>& body);
 
+// Gives `work` to the emulated stream of this handle (cuda::Stream::handle()).
+void submit(void* stream, std::function<void()> work);
+
 // The calling thread's place.
 Index3 thread_index();
 Index3 block_index();

@@ -56,13 +56,14 @@ void launch(Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters.
       },
       values);
 #else
-  static_cast<void>(stream);  // an emulated launch is done when it returns
-  emulation::run({.kernel = shape.kernel,
-                  .grid = {shape.grid.x, shape.grid.y, shape.grid.z},
-                  .block = {shape.block.x, shape.block.y, shape.block.z},
-                  .shared_bytes = shape.shared_bytes,
-                  .ordered_blocks = shape.ordered_blocks},
-                 [&] { std::apply(kernel, values); });
+  const emulation::Launch emulated{.kernel = shape.kernel,
+                                   .grid = {shape.grid.x, shape.grid.y, shape.grid.z},
+                                   .block = {shape.block.x, shape.block.y, shape.block.z},
+                                   .shared_bytes = shape.shared_bytes,
+                                   .ordered_blocks = shape.ordered_blocks};
+  emulation::submit(stream.handle(), [emulated, kernel, values] {
+    emulation::run(emulated, [&] { std::apply(kernel, values); });
+  });
 #endif
 }
 

@@ -193,6 +193,25 @@ __device__ __forceinline__ float warp_sum(float value OBVERSE_AND_SITE) {
   }
   return value;
 }
+// In double, whose halves are shuffled one by one.
+__device__ __forceinline__ double warp_sum(double value OBVERSE_AND_SITE) {
+  for (int bits = 16; bits > 0; bits /= 2) {
+    const auto word = std::bit_cast<std::uint64_t>(value);
+    const std::uint64_t low =
+        shuffle_xor(kFullMask, static_cast<std::uint32_t>(word), bits OBVERSE_PASS_SITE);
+    const std::uint64_t high =
+        shuffle_xor(kFullMask, static_cast<std::uint32_t>(word >> 32), bits OBVERSE_PASS_SITE);
+    value += std::bit_cast<double>(high << 32 | low);
+  }
+  return value;
+}
+// NaN is passed over, unless all are.
+__device__ __forceinline__ float warp_max(float value OBVERSE_AND_SITE) {
+  for (int bits = 16; bits > 0; bits /= 2) {
+    value = std::fmax(value, shuffle_xor(kFullMask, value, bits OBVERSE_PASS_SITE));
+  }
+  return value;
+}
 
 // ---- Tensor cores ----
 
@@ -486,6 +505,18 @@ __device__ __forceinline__ std::uint32_t atomic_add(Span<std::uint32_t> destinat
   return atomicAdd(&destination[index], value);
 #else
   return std::atomic_ref<std::uint32_t>(destination[index]).fetch_add(value);
+#endif
+}
+
+// Hides from the compiler what is known of values in registers. It then unpacks bf16 again where it
+// would keep, from one pass over them to the next, the floats, which take twice the registers.
+template <typename T>
+__device__ __forceinline__ void forget([[maybe_unused]] Vector16<T>& values) {
+#ifdef __CUDACC__
+  std::uint32_t words[4];
+  memcpy(words, &values, sizeof(words));
+  asm("" : "+r"(words[0]), "+r"(words[1]), "+r"(words[2]), "+r"(words[3]));
+  memcpy(&values, words, sizeof(words));
 #endif
 }
 

@@ -13,6 +13,12 @@
 
 namespace obverse::kernels {
 
+// Checked spans are a type of their own, so that code with and without checks can be in one
+// program.
+#ifdef OBVERSE_CHECK_BOUNDS
+inline namespace checked {
+#endif
+
 template <typename T>
 class Span {
  public:
@@ -60,5 +66,9 @@ class Span {
   T* data_ = nullptr;
   std::int64_t size_ = 0;
 };
+
+#ifdef OBVERSE_CHECK_BOUNDS
+}  // namespace checked
+#endif
 
 }  // namespace obverse::kernels

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 namespace obverse::kernels::cuda {
 
@@ -19,13 +20,26 @@ class Stream {
 
   // Blocks the host until everything given so far is done; throws what went wrong meanwhile.
   void synchronize();
+  // Whether work is recorded (graph.h) rather than done.
+  bool recording() const { return recording_; }
   // How many multiprocessors kernels on this stream can fill: what tile choices are made for.
   int multiprocessors() const { return multiprocessors_; }
   void* handle() const { return handle_; }  // a cudaStream_t
+  // What a library beside ours keeps for the stream: null at first, and destroyed with the stream
+  // once its work is done.
+  std::shared_ptr<void>& library() { return library_; }
+
+  // What the device's memory is cached by: while recording, another one than else.
+  const void* memory_key() const {
+    return static_cast<const char*>(handle_) + (recording_ ? 1 : 0);
+  }
 
  private:
+  friend class Graph;
   void* handle_ = nullptr;
   int multiprocessors_ = 1;
+  bool recording_ = false;
+  std::shared_ptr<void> library_;
 };
 
 // A point in a stream's work, and the clock of the device. Move-only.

@@ -28,16 +28,23 @@ Stream::Stream() : multiprocessors_(device_properties().multiprocessors) {
 Stream::~Stream() {
   if (handle_ == nullptr) return;
   static_cast<void>(cudaStreamSynchronize(native(*this)));
+  library_.reset();
   device_pool().forget(handle_);
+  device_pool().forget(static_cast<const char*>(handle_) + 1);
   static_cast<void>(cudaStreamDestroy(native(*this)));
 }
 
 Stream::Stream(Stream&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)), multiprocessors_(other.multiprocessors_) {}
+    : handle_(std::exchange(other.handle_, nullptr)),
+      multiprocessors_(other.multiprocessors_),
+      recording_(std::exchange(other.recording_, false)),
+      library_(std::move(other.library_)) {}
 
 Stream& Stream::operator=(Stream&& other) noexcept {
   std::swap(handle_, other.handle_);
   std::swap(multiprocessors_, other.multiprocessors_);
+  std::swap(recording_, other.recording_);
+  std::swap(library_, other.library_);
   return *this;
 }
 

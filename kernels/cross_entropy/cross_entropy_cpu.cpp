@@ -7,6 +7,7 @@
 #include "kernels/core/math.h"
 #include "kernels/core/partition.h"
 #include "kernels/cross_entropy/cross_entropy.h"
+#include "kernels/cross_entropy/cross_entropy_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -61,7 +62,8 @@ void process_row(const CrossEntropy<T>& arguments, std::int64_t token) {
   arguments.losses[token] = std::log(sum) + (maximum - target_logit);
   if (!arguments.write_gradient) return;
   const T weight = arguments.weights.empty() ? T(1) : arguments.weights[token];
-  const T scale = weight * static_cast<T>(arguments.gradient_scale);
+  T scale = weight * static_cast<T>(arguments.gradient_scale);
+  if (!arguments.gradient_factor.empty()) scale *= arguments.gradient_factor[0];
   const T factor = scale / sum;
 #pragma omp simd
   for (std::int64_t i = 0; i < vocabulary; ++i) row[i] *= factor;
@@ -73,13 +75,7 @@ void process_row(const CrossEntropy<T>& arguments, std::int64_t token) {
 template <typename T>
 void cross_entropy(const CrossEntropy<T>& arguments) {
   const std::int64_t tokens = arguments.tokens, vocabulary = arguments.vocabulary;
-  require(tokens >= 0 && vocabulary > 0,
-          "[cross_entropy] expected tokens >= 0 and vocabulary > 0, got ", tokens, " and ",
-          vocabulary);
-  require_size("cross_entropy", "targets", tokens, arguments.targets.size());
-  require_size_or_empty("cross_entropy", "weights", tokens, arguments.weights.size());
-  require_size("cross_entropy", "logits", tokens * vocabulary, arguments.logits.size());
-  require_size("cross_entropy", "losses", tokens, arguments.losses.size());
+  check_cross_entropy(arguments);
   for (std::int64_t token = 0; token < tokens; ++token) {
     const std::int32_t target = arguments.targets[token];
     require(target == kIgnoredTarget || (target >= 0 && target < vocabulary),

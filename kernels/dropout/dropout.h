@@ -11,8 +11,11 @@ namespace obverse::kernels {
 
 template <typename T>
 struct Dropout {
-  double rate = 0.0;       // REQUIRES: 0 <= rate < 1
-  RandomKey key;           // element i is dropped where uniform(key, i) < rate
+  double rate = 0.0;  // REQUIRES: 0 <= rate < 1
+  RandomKey key;      // element i is dropped where uniform(key, i) < rate
+  // [1] or empty: 0. Added to key.step; read from memory, so that a CUDA graph draws anew each
+  // time.
+  Span<const std::uint64_t> step;
   Span<const T> input;     // [count]
   Span<const T> residual;  // [count] or empty; added after dropping
   Span<T> out;             // [count]; may be input or residual itself
@@ -22,5 +25,12 @@ namespace cpu {
 template <typename T>
 void dropout(const Dropout<T>& arguments);
 }  // namespace cpu
+
+// Asynchronous, for float and bf16; drops the same elements as the CPU.
+namespace cuda {
+class Stream;
+template <typename T>
+void dropout(const Dropout<T>& arguments, Stream& stream);
+}  // namespace cuda
 
 }  // namespace obverse::kernels

@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
-#include "kernels/core/check.h"
 #include "kernels/core/division.h"
 #include "kernels/core/partition.h"
 #include "kernels/core/random.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/dropout/dropout_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -76,22 +75,19 @@ template <typename T>
 
 template <typename T>
 void dropout(const Dropout<T>& arguments) {
+  dropout_check(arguments);
   const std::int64_t count = arguments.out.size();
-  require(arguments.rate >= 0 && arguments.rate < 1,
-          "[dropout] expected a rate of at least 0 and below 1, got ", arguments.rate);
-  require_size("dropout", "input", count, arguments.input.size());
-  require_size_or_empty("dropout", "residual", count, arguments.residual.size());
   const T scale = static_cast<T>(1.0 / (1.0 - arguments.rate));
-  // (word >> 8) * 2^-24 < rate, in integers: both sides times 2^24 are exact, and the left one is
-  // whole.
-  const auto threshold = static_cast<std::uint32_t>(std::ceil(arguments.rate * 0x1p24));
+  const std::uint32_t threshold = dropout_threshold(arguments.rate);
+  RandomKey key = arguments.key;
+  if (!arguments.step.empty()) key.step += arguments.step[0];
   const bool has_residual = !arguments.residual.empty();
   // Chunks, not elements, are split among threads: a chunk's draws are whole Philox blocks.
   const std::int64_t chunks = quotient_up(count, kWords);
   parallel_rows(chunks, kWords, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t words[kWords] = {};
     for (std::int64_t chunk = begin; chunk < end; ++chunk) {
-      if (threshold > 0) draw_words(arguments.key, chunk * kBlocks, words);
+      if (threshold > 0) draw_words(key, chunk * kBlocks, words);
       const std::int64_t first = chunk * kWords;
       const std::int64_t length = std::min(kWords, count - first);
       drop(words, threshold, scale, length, arguments.input.subspan(first, length).data(),

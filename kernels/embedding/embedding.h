@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/span.h"
 
 namespace obverse::kernels {
@@ -23,10 +24,10 @@ template <typename T>
 struct EmbeddingBackward {
   std::int64_t batch = 0, sequence = 0, width = 0;
   std::int64_t vocabulary = 0;
-  Span<const std::int32_t> ids;     // [batch, sequence]
-  Span<const T> output_gradient;    // [batch, sequence, width]
-  Span<T> token_table_gradient;     // [vocabulary, width], added to
-  Span<T> position_table_gradient;  // [context, width], added to, or empty
+  Span<const std::int32_t> ids;                  // [batch, sequence]
+  Span<const T> output_gradient;                 // [batch, sequence, width]
+  Span<Accumulator<T>> token_table_gradient;     // [vocabulary, width], added to
+  Span<Accumulator<T>> position_table_gradient;  // [context, width], added to, or empty
 };
 
 namespace cpu {
@@ -35,5 +36,17 @@ void embedding_forward(const EmbeddingForward<T>& arguments);
 template <typename T>
 void embedding_backward(const EmbeddingBackward<T>& arguments);
 }  // namespace cpu
+
+// Asynchronous, for float and bf16. Ids are in device memory, where nobody can throw: one that is
+// out of range gives a row of NaNs forward, so that the loss shows it, and nothing backward, which
+// sorts the tokens by id in scratch memory of the stream and adds up those of one id in order, the
+// same bits on every run.
+namespace cuda {
+class Stream;
+template <typename T>
+void embedding_forward(const EmbeddingForward<T>& arguments, Stream& stream);
+template <typename T>
+void embedding_backward(const EmbeddingBackward<T>& arguments, Stream& stream);
+}  // namespace cuda
 
 }  // namespace obverse::kernels

@@ -3,27 +3,14 @@
 #include "kernels/core/check.h"
 #include "kernels/core/partition.h"
 #include "kernels/embedding/embedding.h"
+#include "kernels/embedding/embedding_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
 
-// The part of the two contracts that is the same. `position_elements` is 0 where there is no
-// position table.
 template <typename Arguments>
-void check_arguments(const Arguments& arguments, std::int64_t table_elements,
-                     std::int64_t position_elements, std::int64_t token_elements) {
-  const std::int64_t tokens = arguments.batch * arguments.sequence, width = arguments.width;
-  require(arguments.batch >= 0 && arguments.sequence >= 0 && width > 0,
-          "[embedding] expected batch >= 0, sequence >= 0 and width > 0, got ", arguments.batch,
-          ", ", arguments.sequence, " and ", width);
-  require_size("embedding", "ids", tokens, arguments.ids.size());
-  require_size("embedding", "token table", arguments.vocabulary * width, table_elements);
-  require_size("embedding", "output", tokens * width, token_elements);
-  require(position_elements == 0 ||
-              (position_elements % width == 0 && position_elements >= arguments.sequence * width),
-          "[embedding] expected position table of at least ", arguments.sequence, " rows of ",
-          width, ", got ", position_elements, " elements");
-  for (std::int64_t token = 0; token < tokens; ++token) {
+void check_ids(const Arguments& arguments) {
+  for (std::int64_t token = 0; token < arguments.ids.size(); ++token) {
     const std::int64_t id = arguments.ids[token];
     require(id >= 0 && id < arguments.vocabulary,
             "[embedding] expected ids of at least 0 and below ", arguments.vocabulary, ", got ", id,
@@ -35,8 +22,8 @@ void check_arguments(const Arguments& arguments, std::int64_t table_elements,
 
 template <typename T>
 void embedding_forward(const EmbeddingForward<T>& arguments) {
-  check_arguments(arguments, arguments.token_table.size(), arguments.position_table.size(),
-                  arguments.out.size());
+  check_embedding(arguments);
+  check_ids(arguments);
   const std::int64_t width = arguments.width;
   const bool positions = !arguments.position_table.empty();
   parallel_rows(arguments.ids.size(), width, [&](std::int64_t begin, std::int64_t end) {
@@ -59,8 +46,8 @@ void embedding_forward(const EmbeddingForward<T>& arguments) {
 
 template <typename T>
 void embedding_backward(const EmbeddingBackward<T>& arguments) {
-  check_arguments(arguments, arguments.token_table_gradient.size(),
-                  arguments.position_table_gradient.size(), arguments.output_gradient.size());
+  check_embedding(arguments);
+  check_ids(arguments);
   const std::int64_t tokens = arguments.ids.size(), width = arguments.width;
   const bool positions = !arguments.position_table_gradient.empty();
   // Threads own columns, not table rows: a batch full of one common token would leave all work to

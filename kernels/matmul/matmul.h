@@ -60,6 +60,13 @@ void matmul(const Matmul<T, Out>& arguments, Stream& stream);
 // and for measuring that choice.
 template <typename T, typename Out = T>
 void matmul(const Matmul<T, Out>& arguments, const MatmulTiles& tiles, Stream& stream);
+
+// The same with the product by cuBLAS, sums in float and without TF32 as well; defined where the
+// build has cuBLAS, which OBVERSE_WITH_CUBLAS says. Bits may differ between versions of cuBLAS.
+// From its first product on a stream keeps 32 MiB for cuBLAS. An epilogue is a pass of its own.
+// REQUIRES: a stream's first product is not recorded (graph.h).
+template <typename T, typename Out = T>
+void matmul_cublas(const Matmul<T, Out>& arguments, Stream& stream);
 }  // namespace cuda
 
 }  // namespace obverse::kernels

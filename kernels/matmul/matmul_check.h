@@ -54,4 +54,18 @@ void check_matmul(const Matmul<T, Out>& x) {
           "[matmul] expected pre_activation where an activated product adds a residual in place");
 }
 
+// Indices reach one tile past the sizes and must stay below 2^31.
+inline constexpr std::int64_t kMostOnCuda = (std::int64_t{1} << 31) - 257;
+
+template <typename T, typename Out>
+void check_matmul_on_cuda(const Matmul<T, Out>& x) {
+  check_matmul(x);
+  constexpr std::int64_t kMostBatch = 65535;  // matrices are a grid's z
+  require(x.m <= kMostOnCuda && x.n <= kMostOnCuda && x.k <= kMostOnCuda,
+          "[matmul] expected sizes of at most ", kMostOnCuda, " on CUDA, got m = ", x.m,
+          ", n = ", x.n, ", k = ", x.k);
+  require(x.batch <= kMostBatch, "[matmul] expected a batch of at most ", kMostBatch,
+          " on CUDA, got ", x.batch);
+}
+
 }  // namespace obverse::kernels

@@ -1,11 +1,13 @@
 // One block computes one tile of the product for one part of the depth (matmul_tensor.cuh,
-// matmul_float.cuh). Where the depth is split, the kernel here adds the parts and ends in the same
+// matmul_float.cuh). Where the depth is split, matmul_finish() adds the parts and ends in the same
 // epilogue.
 #include "kernels/core/device_memory.h"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/ptx.cuh"
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul/matmul_check.h"
+#include "kernels/matmul/matmul_epilogue.cuh"
+#include "kernels/matmul/matmul_finish.h"
 #include "kernels/matmul/matmul_float.cuh"
 #include "kernels/matmul/matmul_tensor.cuh"
 #include "kernels/matmul/matmul_tiles.h"
@@ -14,25 +16,6 @@ namespace obverse::kernels::cuda {
 namespace {
 
 using namespace matrix_product;  // this file's own kernels
-
-constexpr int kReductionThreads = 256;
-
-// Adds the parts in order, so that the sum has the same bits on every run.
-template <typename T, typename Out, int count>
-__global__ void __launch_bounds__(kReductionThreads, 4) add_parts(Product<T, Out> x) {
-  const int matrix = block_index().z;
-  const std::int64_t elements = static_cast<std::int64_t>(x.m) * x.n;
-  const std::int64_t index =
-      (static_cast<std::int64_t>(block_index().x) * kReductionThreads + thread_index().x) * count;
-  if (index >= elements) return;
-  float values[count] = {};
-  for (int part = 0; part < x.splits; ++part) {
-    const Span<const float> sums = x.partial_sums;
-    add_values(values, sums,
-               (static_cast<std::int64_t>(matrix) * x.splits + part) * elements + index);
-  }
-  finish(x.epilogue, matrix, index, static_cast<int>(index % x.n), values);
-}
 
 template <bool a_along_depth, bool b_along_depth, MatmulTile tile, typename T, typename Out>
 void launch_tiles(const Product<T, Out>& x, int batch, Stream& stream) {
@@ -96,36 +79,11 @@ Operand<T> operand(Span<const T> elements, bool along_depth, std::int64_t side, 
           .batch_stride = between};
 }
 
-template <typename T, typename Out>
-Epilogue<T, Out> epilogue(const Matmul<T, Out>& x) {
-  const std::int64_t between = batch_stride(x.out_stride, x.m * x.n);
-  // An accumulating product adds what is there as it would add a residual.
-  const Span<const Out> residual = x.accumulate ? Span<const Out>(x.out) : x.residual;
-  constexpr std::int64_t kVector = 16 / sizeof(T);
-  return {.m = static_cast<int>(x.m),
-          .n = static_cast<int>(x.n),
-          .aligned = x.n % kVector == 0 && (x.batch == 1 || between % kVector == 0) &&
-                     is_aligned_16(x.bias, 0) && is_aligned_16(residual, 0) &&
-                     is_aligned_16(x.pre_activation, 0) && is_aligned_16(x.out, 0),
-          .activation = x.activation,
-          .bias = x.bias,
-          .residual = residual,
-          .pre_activation = x.pre_activation,
-          .out = x.out,
-          .batch_stride = between};
-}
-
 }  // namespace
 
 template <typename T, typename Out>
 void matmul(const Matmul<T, Out>& x, const MatmulTiles& tiles, Stream& stream) {
-  check_matmul(x);
-  // Indices reach one tile past the sizes and must stay below 2^31.
-  constexpr std::int64_t kMost = (std::int64_t{1} << 31) - 257, kMostBatch = 65535;
-  require(x.m <= kMost && x.n <= kMost && x.k <= kMost, "[matmul] expected sizes of at most ",
-          kMost, " on CUDA, got m = ", x.m, ", n = ", x.n, ", k = ", x.k);
-  require(x.batch <= kMostBatch, "[matmul] expected a batch of at most ", kMostBatch,
-          " on CUDA, got ", x.batch);
+  check_matmul_on_cuda(x);
   require(sizeof(T) == 2 || tiles.tile != MatmulTile::large,
           "[matmul] expected a small or medium tile for float, got a large one");
   if (x.m == 0 || x.n == 0 || x.batch == 0) return;
@@ -133,8 +91,8 @@ void matmul(const Matmul<T, Out>& x, const MatmulTiles& tiles, Stream& stream) {
   const MatmulTileShape shape = matmul_tile_shape(tiles.tile, sizeof(T));
   const std::int64_t tile_rows = quotient_up(x.m, shape.rows);
   const std::int64_t tile_columns = quotient_up(x.n, shape.columns);
-  require(tile_rows * tile_columns <= kMost, "[matmul] expected at most ", kMost, " tiles of ",
-          shape.rows, " x ", shape.columns, " on CUDA, got m = ", x.m, ", n = ", x.n);
+  require(tile_rows * tile_columns <= kMostOnCuda, "[matmul] expected at most ", kMostOnCuda,
+          " tiles of ", shape.rows, " x ", shape.columns, " on CUDA, got m = ", x.m, ", n = ", x.n);
   const std::int64_t depth_tiles = quotient_up(x.k, shape.depth);
   const int splits = useful_splits(depth_tiles, tiles.splits);
   DeviceArray<float> partial_sums;
@@ -145,24 +103,15 @@ void matmul(const Matmul<T, Out>& x, const MatmulTiles& tiles, Stream& stream) {
       .k = static_cast<int>(x.k),
       .a = operand(x.a, !x.transpose_a, x.m, x.k, x.a_stride, x.batch),
       .b = operand(x.b, x.transpose_b, x.n, x.k, x.b_stride, x.batch),
-      .epilogue = epilogue(x),
+      .epilogue = epilogue_of(x),
       .tile_rows = static_cast<int>(tile_rows),
       .tile_columns = static_cast<int>(tile_columns),
       .splits = splits,
       .depth_tiles = static_cast<int>(depth_tiles),
       .depth_tiles_of_part = static_cast<int>(depth_tiles_of_part(depth_tiles, splits)),
       .partial_sums = partial_sums.span()};
-  const int batch = static_cast<int>(x.batch);
-  launch_tiles(product, tiles.tile, batch, stream);
-  if (splits == 1) return;
-  constexpr int kVector = 16 / sizeof(T);
-  const int count = product.epilogue.aligned ? kVector : 1;
-  launch(stream,
-         {.kernel = "matmul's sum of parts",
-          .grid = {static_cast<unsigned>(quotient_up(x.m * x.n, count * kReductionThreads)), 1,
-                   static_cast<unsigned>(batch)},
-          .block = {kReductionThreads}},
-         count == 1 ? add_parts<T, Out, 1> : add_parts<T, Out, kVector>, product);
+  launch_tiles(product, tiles.tile, static_cast<int>(x.batch), stream);
+  if (splits > 1) matmul_finish(x, partial_sums.span(), splits, stream);
 }
 
 template <typename T, typename Out>

@@ -4,6 +4,7 @@
 
 #include "kernels/core/ptx.cuh"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul/matmul_check.h"
 #include "kernels/matmul/matmul_tiles.h"
 
 namespace obverse::kernels::cuda::matrix_product {
@@ -32,6 +33,25 @@ struct Epilogue {
   Span<Out> pre_activation, out;
   std::int64_t batch_stride;
 };
+
+template <typename T, typename Out>
+Epilogue<T, Out> epilogue_of(const Matmul<T, Out>& x) {
+  const std::int64_t between = batch_stride(x.out_stride, x.m * x.n);
+  // An accumulating product adds what is there as it would add a residual.
+  const Span<const Out> residual = x.accumulate ? Span<const Out>(x.out) : x.residual;
+  constexpr std::int64_t kVector = 16 / sizeof(T);
+  return {.m = static_cast<int>(x.m),
+          .n = static_cast<int>(x.n),
+          .aligned = x.n % kVector == 0 && (x.batch == 1 || between % kVector == 0) &&
+                     is_aligned_16(x.bias, 0) && is_aligned_16(residual, 0) &&
+                     is_aligned_16(x.pre_activation, 0) && is_aligned_16(x.out, 0),
+          .activation = x.activation,
+          .bias = x.bias,
+          .residual = residual,
+          .pre_activation = x.pre_activation,
+          .out = x.out,
+          .batch_stride = between};
+}
 
 template <typename T, typename Out>
 struct Product {

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/core/check.h"
 #include "kernels/core/division.h"
 #include "kernels/core/partition.h"
 #include "kernels/reduction/reduction.h"
+#include "kernels/reduction/reduction_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -73,10 +73,7 @@ void add_row_block(const T* rows, std::int64_t width, std::int64_t count, double
 
 template <typename T>
 void gradient_norm(const GradientNorm<T>& arguments) {
-  require(arguments.maximum_norm >= 0, "[gradient_norm] expected maximum_norm of at least 0, got ",
-          arguments.maximum_norm);
-  require_size("gradient_norm", "norm", 1, arguments.norm.size());
-  require_size("gradient_norm", "clip_scale", 1, arguments.clip_scale.size());
+  check_gradient_norm(arguments);
   std::int64_t count = 0;
   for (const Span<const T>& gradient : arguments.gradients) count += gradient.size();
   const double squares = chunked_sum(count, [&](std::int64_t begin, std::int64_t end) {
@@ -92,7 +89,8 @@ void gradient_norm(const GradientNorm<T>& arguments) {
   });
   const T norm = static_cast<T>(std::sqrt(squares));
   arguments.norm[0] = norm;
-  if (!std::isfinite(norm)) {
+  const bool finite_loss = arguments.loss.empty() || std::isfinite(arguments.loss[0]);
+  if (!std::isfinite(norm) || !finite_loss) {
     arguments.clip_scale[0] = std::numeric_limits<T>::quiet_NaN();
   } else if (arguments.maximum_norm > 0 && std::sqrt(squares) > arguments.maximum_norm) {
     arguments.clip_scale[0] = static_cast<T>(arguments.maximum_norm / std::sqrt(squares));
@@ -104,10 +102,7 @@ void gradient_norm(const GradientNorm<T>& arguments) {
 template <typename T>
 void column_sum(const ColumnSum<T>& arguments) {
   const std::int64_t rows = arguments.rows, width = arguments.width;
-  require(rows >= 0 && width > 0, "[column_sum] expected rows >= 0 and width > 0, got ", rows,
-          " and ", width);
-  require_size("column_sum", "input", rows * width, arguments.input.size());
-  require_size("column_sum", "out", width, arguments.out.size());
+  check_column_sum(arguments);
   parallel_columns(rows, width, [&](std::int64_t begin, std::int64_t end) {
     double sums[kColumnTile];
     for (std::int64_t tile = begin; tile < end; tile += kColumnTile) {
@@ -133,8 +128,7 @@ void column_sum(const ColumnSum<T>& arguments) {
 template <typename T>
 void weighted_sum(const WeightedSum<T>& arguments) {
   const std::int64_t count = arguments.input.size();
-  require_size_or_empty("weighted_sum", "weights", count, arguments.weights.size());
-  require_size("weighted_sum", "out", 1, arguments.out.size());
+  check_weighted_sum(arguments);
   const double sum = chunked_sum(count, [&](std::int64_t begin, std::int64_t end) {
     const T* input = arguments.input.data();
     const T* weights = arguments.weights.data();
@@ -150,7 +144,9 @@ void weighted_sum(const WeightedSum<T>& arguments) {
     }
     return part;
   });
-  arguments.out[0] = static_cast<T>(arguments.scale * sum);
+  double scale = arguments.scale;
+  if (!arguments.factor.empty()) scale *= static_cast<double>(arguments.factor[0]);
+  arguments.out[0] = static_cast<T>(scale * sum);
 }
 
 template void gradient_norm(const GradientNorm<float>&);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/span.h"
 
 namespace obverse::kernels {
@@ -20,21 +21,29 @@ template <typename T>
 struct RmsNormForward {
   RmsNormShape shape;
   double epsilon = 1e-5;
-  Span<const T> input;  // [groups, rows, width] by stride; saved for backward
-  Span<const T> gain;   // [width]
-  Span<T> out;          // like input; may be input itself where backward is not wanted
-  Span<T> inverse_rms;  // [groups, rows], dense; saved for backward
+  Span<const T> input;     // [groups, rows, width] by stride; saved for backward, unless there is a
+                           // residual
+  Span<const T> residual;  // like input or empty: x is input + residual, rounded to T
+  Span<T> sum;             // like input, where there is a residual: x; saved for backward; may be
+                           // input or residual itself
+  Span<const T> gain;      // [width]
+  Span<T> out;             // like input; may be input itself where backward is not wanted
+  Span<Accumulator<T>> inverse_rms;  // [groups, rows], dense; saved for backward
 };
 
 template <typename T>
 struct RmsNormBackward {
   RmsNormShape shape;
-  Span<const T> input;            // like forward's
-  Span<const T> gain;             // [width]
-  Span<const T> inverse_rms;      // [groups, rows]
-  Span<const T> output_gradient;  // like input
-  Span<T> input_gradient;         // like input, overwritten; may be output_gradient itself
-  Span<T> gain_gradient;          // [width], added to
+  Span<const T> input;                     // x of forward, laid out as there
+  Span<const T> gain;                      // [width]
+  Span<const Accumulator<T>> inverse_rms;  // [groups, rows]
+  Span<const T> output_gradient;           // like input
+  // Like input or empty: what reaches x by another way, as the residual stream does; it is added to
+  // the gradient.
+  Span<const T> residual_gradient;
+  // Like input, overwritten; may be output_gradient or residual_gradient itself.
+  Span<T> input_gradient;
+  Span<Accumulator<T>> gain_gradient;  // [width], added to
 };
 
 namespace cpu {
@@ -45,5 +54,15 @@ void rms_norm_forward(const RmsNormForward<T>& arguments);
 template <typename T>
 void rms_norm_backward(const RmsNormBackward<T>& arguments);
 }  // namespace cpu
+
+// Asynchronous, for float and bf16. Backward is deterministic: blocks of rows write their part of
+// the gain's gradient to scratch memory of the stream, and are added up in order.
+namespace cuda {
+class Stream;
+template <typename T>
+void rms_norm_forward(const RmsNormForward<T>& arguments, Stream& stream);
+template <typename T>
+void rms_norm_backward(const RmsNormBackward<T>& arguments, Stream& stream);
+}  // namespace cuda
 
 }  // namespace obverse::kernels

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/core/check.h"
 #include "kernels/core/partition.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/rms_norm/rms_norm_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -35,24 +35,9 @@ class RowCursor {
   std::int64_t row_in_group_, offset_;
 };
 
-void check_shape(const RmsNormShape& shape) {
-  require(shape.groups >= 0 && shape.rows >= 0 && shape.width > 0,
-          "[rms_norm] expected groups >= 0, rows >= 0 and width > 0, got ", shape.groups, ", ",
-          shape.rows, " and ", shape.width);
-  require(shape.groups <= 1 || shape.stride >= shape.rows * shape.width,
-          "[rms_norm] expected a stride of at least ", shape.rows * shape.width, ", got ",
-          shape.stride);
-}
-
-void check_strided(const RmsNormShape& shape, const char* buffer, std::int64_t actual) {
-  if (shape.groups == 0) return;
-  const std::int64_t least = (shape.groups - 1) * shape.stride + shape.rows * shape.width;
-  require(actual >= least, "[rms_norm] expected ", buffer, " of at least ", least,
-          " elements, got ", actual);
-}
-
-// For a row length that the compiler knows (kWidth > 0, the usual head sizes) or not (0).
-template <std::int64_t kWidth, typename T>
+// For a row length that the compiler knows (kWidth > 0, the usual head sizes) or not (0). Whether a
+// residual is added it knows as well: asked row by row, short ones would take a tenth longer.
+template <std::int64_t kWidth, bool adds, typename T>
 void normalize_rows(const RmsNormForward<T>& arguments, std::int64_t begin, std::int64_t end) {
   const std::int64_t width = kWidth > 0 ? kWidth : arguments.shape.width;
   const T* gain = arguments.gain.data();
@@ -60,6 +45,13 @@ void normalize_rows(const RmsNormForward<T>& arguments, std::int64_t begin, std:
   for (std::int64_t row = begin; row < end; ++row, cursor.advance()) {
     const T* input = arguments.input.subspan(cursor.offset(), width).data();
     T* out = arguments.out.subspan(cursor.offset(), width).data();
+    if constexpr (adds) {
+      const T* residual = arguments.residual.subspan(cursor.offset(), width).data();
+      T* sum = arguments.sum.subspan(cursor.offset(), width).data();
+#pragma omp simd
+      for (std::int64_t i = 0; i < width; ++i) sum[i] = input[i] + residual[i];
+      input = sum;
+    }
     T squares = 0;
 #pragma omp simd reduction(+ : squares)
     for (std::int64_t i = 0; i < width; ++i) squares += input[i] * input[i];
@@ -131,9 +123,17 @@ void write_input_gradients(const RmsNormBackward<T>& arguments, std::int64_t beg
 #pragma omp simd reduction(+ : product_sum)
     for (std::int64_t i = 0; i < width; ++i) product_sum += gradient[i] * gain[i] * input[i];
     const T slope = product_sum * inverse * inverse / static_cast<T>(width);
+    if (arguments.residual_gradient.empty()) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < width; ++i) {
-      input_gradient[i] = inverse * (gradient[i] * gain[i] - input[i] * slope);
+      for (std::int64_t i = 0; i < width; ++i) {
+        input_gradient[i] = inverse * (gradient[i] * gain[i] - input[i] * slope);
+      }
+    } else {
+      const T* residual = arguments.residual_gradient.subspan(cursor.offset(), width).data();
+#pragma omp simd
+      for (std::int64_t i = 0; i < width; ++i) {
+        input_gradient[i] = inverse * (gradient[i] * gain[i] - input[i] * slope) + residual[i];
+      }
     }
   }
 }
@@ -158,30 +158,25 @@ void with_constant_width(std::int64_t width, const Function& function) {
 
 template <typename T>
 void rms_norm_forward(const RmsNormForward<T>& arguments) {
+  check_rms_norm(arguments);
   const RmsNormShape& shape = arguments.shape;
   const std::int64_t rows = shape.groups * shape.rows;
-  check_shape(shape);
-  check_strided(shape, "input", arguments.input.size());
-  check_strided(shape, "out", arguments.out.size());
-  require_size("rms_norm", "gain", shape.width, arguments.gain.size());
-  require_size("rms_norm", "inverse_rms", rows, arguments.inverse_rms.size());
   parallel_rows(rows, shape.width, [&](std::int64_t begin, std::int64_t end) {
-    with_constant_width(
-        shape.width, [&]<std::int64_t kWidth>() { normalize_rows<kWidth>(arguments, begin, end); });
+    with_constant_width(shape.width, [&]<std::int64_t kWidth>() {
+      if (arguments.residual.empty()) {
+        normalize_rows<kWidth, false>(arguments, begin, end);
+      } else {
+        normalize_rows<kWidth, true>(arguments, begin, end);
+      }
+    });
   });
 }
 
 template <typename T>
 void rms_norm_backward(const RmsNormBackward<T>& arguments) {
+  check_rms_norm(arguments);
   const RmsNormShape& shape = arguments.shape;
   const std::int64_t rows = shape.groups * shape.rows;
-  check_shape(shape);
-  check_strided(shape, "input", arguments.input.size());
-  check_strided(shape, "output_gradient", arguments.output_gradient.size());
-  check_strided(shape, "input_gradient", arguments.input_gradient.size());
-  require_size("rms_norm", "gain", shape.width, arguments.gain.size());
-  require_size("rms_norm", "inverse_rms", rows, arguments.inverse_rms.size());
-  require_size("rms_norm", "gain_gradient", shape.width, arguments.gain_gradient.size());
   if (rows == 0) return;
 
   const auto write_rows = [&](std::int64_t begin, std::int64_t end) {

@@ -9,9 +9,9 @@
 
 namespace obverse::kernels {
 
-// Rotates the first `heads` heads of every token in place. Tokens are `stride` elements apart (a
-// packed projection whose query and key heads come first), and token t of a sequence is at position
-// t. Backward is the inverse rotation.
+// Rotates the first `heads` heads of every token and copies the rest of it. Tokens are `stride`
+// elements apart (a packed projection whose query and key heads come first), and token t of a
+// sequence is at position t. Backward is the inverse rotation.
 template <typename T>
 struct Rotary {
   std::int64_t batch = 0, sequence = 0;
@@ -19,12 +19,20 @@ struct Rotary {
   std::int64_t stride = 0;                // REQUIRES: stride >= heads * head_size
   double base = 10000.0;
   bool inverse = false;
-  Span<T> values;  // [batch * sequence] tokens by stride
+  Span<const T> input;  // [batch * sequence, stride]
+  Span<T> out;          // [batch * sequence, stride]; may be input itself
 };
 
 namespace cpu {
 template <typename T>
 void rotary(const Rotary<T>& arguments);
 }  // namespace cpu
+
+// Asynchronous, for float and bf16. Sines and cosines are those of the CPU, rounded to float.
+namespace cuda {
+class Stream;
+template <typename T>
+void rotary(const Rotary<T>& arguments, Stream& stream);
+}  // namespace cuda
 
 }  // namespace obverse::kernels

@@ -19,6 +19,7 @@ namespace obverse::tests {
 namespace {
 
 using kernels::AdamW;
+using kernels::AdamWSchedule;
 using kernels::AdamWTensor;
 using kernels::Rounding;
 
@@ -129,6 +130,7 @@ struct Settings {
   Rounding rounding = Rounding::nearest;
   std::uint64_t seed = 3;
   bool copies = true;  // a bf16 copy of weights in float
+  bool schedule_in_memory = false;
 };
 
 template <typename T, typename Gradient>
@@ -155,8 +157,16 @@ void step(States<T, Gradient>& states, const Settings& settings) {
   Buffer<float> clip_scale(std::vector<float>{settings.clip_scale});
   AdamW<T, Gradient> x;
   x.tensors = span(std::as_const(tensors));
-  x.learning_rate = settings.learning_rate;
-  x.step = settings.step;
+  Buffer<AdamWSchedule> schedule(
+      std::vector<AdamWSchedule>{{settings.learning_rate, settings.step}});
+  if (settings.schedule_in_memory) {
+    x.learning_rate = 77.0;  // not to be read
+    x.step = 12345;
+    x.schedule = schedule.span();
+  } else {
+    x.learning_rate = settings.learning_rate;
+    x.step = settings.step;
+  }
   x.clip_scale = clip_scale.span();
   x.rounding = settings.rounding;
   x.seed = settings.seed;
@@ -236,6 +246,38 @@ TEMPLATE_TEST_CASE("adamw equals double arithmetic over several steps", "[adamw]
     const auto before = states;
     step(states, settings);
     for (std::size_t i = 0; i < states.size(); ++i) check_step(before[i], states[i], settings);
+  }
+}
+
+TEMPLATE_TEST_CASE("adamw takes the schedule from memory", "[adamw]", Plain, Mixed, Half) {
+  using T = typename TestType::Weight;
+  using Gradient = typename TestType::WeightGradient;
+  for (const Rounding rounding : {Rounding::nearest, Rounding::stochastic}) {
+    auto told = random_states<T, Gradient>({4099, 15}), read = told;
+    step(told, {.step = 7, .learning_rate = 0.02, .rounding = rounding});
+    step(read,
+         {.step = 7, .learning_rate = 0.02, .rounding = rounding, .schedule_in_memory = true});
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      CHECK(same_bits(told[i].weight, read[i].weight));
+      CHECK(same_bits(told[i].first, read[i].first));
+      CHECK(same_bits(told[i].rounded, read[i].rounded));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("adamw changes nothing where the clip scale is no number", "[adamw]", Plain,
+                   Mixed, Half) {
+  using T = typename TestType::Weight;
+  using Gradient = typename TestType::WeightGradient;
+  for (const float clip_scale : {NAN, INFINITY, -INFINITY}) {
+    const auto before = random_states<T, Gradient>({4099, 2048});
+    auto after = before;
+    step(after, {.clip_scale = clip_scale});
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      CHECK(same_bits(before[i].weight, after[i].weight));
+      CHECK(same_bits(before[i].first, after[i].first));
+      CHECK(same_bits(before[i].second, after[i].second));
+    }
   }
 }
 

@@ -12,7 +12,13 @@
 #include "tests/support/catch.h"
 
 #ifndef OBVERSE_BACKEND_CPU
+#include "kernels/matmul/matmul_finish.h"
 #include "kernels/matmul/matmul_tiles.h"
+#endif
+#if defined(OBVERSE_BACKEND_CUDA) && defined(OBVERSE_WITH_CUBLAS)
+#include <thread>
+
+#include "kernels/core/graph.h"
 #endif
 
 namespace obverse::tests {
@@ -157,9 +163,58 @@ struct Shifted {
   }
 };
 
-// Tiles are how many further arguments the kernel takes: none, or the tiles to use.
-template <typename T, typename Out, typename... Tiles>
-Results<T, Out> run(const Case& x, const Inputs<T, Out>& inputs, const Tiles&... tiles) {
+// Who does the work: matmul() with its own choice of tiles, or whom one more argument names.
+template <typename T, typename Out>
+void start(const Case&, const Inputs<T, Out>&, const Matmul<T, Out>& product) {
+  OBVERSE_RUN(matmul, product);
+}
+
+#ifndef OBVERSE_BACKEND_CPU
+template <typename T, typename Out>
+void start(const Case&, const Inputs<T, Out>&, const Matmul<T, Out>& product,
+           const kernels::cuda::MatmulTiles& tiles) {
+  OBVERSE_RUN(matmul, product, tiles);
+}
+
+// matmul_finish(), with so many equal parts of sums that are made here; or with one that is `out`.
+struct Finish {
+  int parts = 1;
+  bool in_out = false;
+};
+template <typename T, typename Out>
+void start(const Case& x, const Inputs<T, Out>& inputs, const Matmul<T, Out>& product,
+           const Finish& finish) {
+  const std::int64_t elements = x.sizes.m * x.sizes.n;
+  std::vector<float> parts(static_cast<std::size_t>(x.batch * finish.parts * elements));
+  inputs.template for_each<float>(x, [&](std::size_t at, float sum, float, float) {
+    const std::int64_t matrix = static_cast<std::int64_t>(at) / inputs.out_stride;
+    const std::int64_t i = static_cast<std::int64_t>(at) % inputs.out_stride;
+    for (int part = 0; part < finish.parts; ++part) {
+      parts[static_cast<std::size_t>((matrix * finish.parts + part) * elements + i)] =
+          sum / static_cast<float>(finish.parts);
+    }
+  });
+  Shifted<float> shifted(parts, x.shift);
+  if (!finish.in_out) {
+    OBVERSE_RUN(matmul_finish, product, shifted.span(), finish.parts);
+  } else if constexpr (std::is_same_v<Out, float>) {
+    kernels::cuda::copy_on_device(test_stream(), product.out.data(), shifted.span().data(),
+                                  parts.size() * sizeof(float));
+    OBVERSE_RUN(matmul_finish, product, product.out, 1);
+  }
+}
+#endif
+
+#if defined(OBVERSE_BACKEND_CUDA) && defined(OBVERSE_WITH_CUBLAS)
+struct Cublas {};
+template <typename T, typename Out>
+void start(const Case&, const Inputs<T, Out>&, const Matmul<T, Out>& product, const Cublas&) {
+  OBVERSE_RUN(matmul_cublas, product);
+}
+#endif
+
+template <typename T, typename Out, typename... Whom>
+Results<T, Out> run(const Case& x, const Inputs<T, Out>& inputs, const Whom&... whom) {
   const std::int64_t elements = inputs.out_extent(x);
   Shifted<T> a(inputs.a, x.shift), b(inputs.b, x.shift), bias(inputs.bias, x.shift);
   Shifted<Out> residual(inputs.before, x.shift);
@@ -187,15 +242,15 @@ Results<T, Out> run(const Case& x, const Inputs<T, Out>& inputs, const Tiles&...
     product.out_stride = inputs.out_stride;
   }
   if (x.gap > 0 || x.shared_b) product.b_stride = inputs.b_stride;
-  OBVERSE_RUN(matmul, product, tiles...);
+  start(x, inputs, product, whom...);
   return {out.to_vector(), x.saves ? saved.to_vector() : std::vector<Out>()};
 }
 
-template <typename T, typename Out, typename... Tiles>
-void check_case(const Case& x, const Tiles&... tiles) {
+template <typename T, typename Out, typename... Whom>
+void check_case(const Case& x, const Whom&... whom) {
   INFO(x.text());
   const Inputs<T, Out> inputs(x);
-  const Results<T, Out> results = run(x, inputs, tiles...);
+  const Results<T, Out> results = run(x, inputs, whom...);
   std::vector<Out> out, saved;
   std::vector<double> exact, exact_saved;
   const auto pick = [&](std::size_t at) {
@@ -251,13 +306,13 @@ void check_case(const Case& x, const Tiles&... tiles) {
   }
 }
 
-template <typename T, typename... Tiles>
-void check_orientations(Case x, const Tiles&... tiles) {
+template <typename T, typename... Whom>
+void check_orientations(Case x, const Whom&... whom) {
   for (const bool transpose_a : {false, true}) {
     for (const bool transpose_b : {false, true}) {
       x.transpose_a = transpose_a;
       x.transpose_b = transpose_b;
-      check_case<T, T>(x, tiles...);
+      check_case<T, T>(x, whom...);
     }
   }
 }
@@ -481,6 +536,75 @@ TEMPLATE_TEST_CASE("matmul gives the same bits on every run", "[matmul]", OBVERS
   }
 }
 
+template <typename T, typename Out>
+void check_finish() {
+  // By whole vectors and by single elements.
+  for (const Sizes& sizes : {Sizes{12, 40, 16}, Sizes{9, 29, 16}}) {
+    for (const std::int64_t shift : {0, 1}) {
+      for (const bool bias : {false, true}) {
+        for (const Residual residual : {Residual::none, Residual::apart, Residual::in_place}) {
+          for (const auto activation : {ActivationKind::none, ActivationKind::gelu}) {
+            Case x{.sizes = sizes,
+                   .bias = bias,
+                   .residual = residual,
+                   .activation = activation,
+                   .saves = activation != ActivationKind::none,
+                   .shift = shift};
+            check_case<T, Out>(x, Finish{});
+            if constexpr (std::is_same_v<Out, float>) {
+              if (residual != Residual::in_place) check_case<T, Out>(x, Finish{.in_out = true});
+            }
+            x.batch = 2;
+            x.gap = 8 * (1 - shift) + shift;
+            check_case<T, Out>(x, Finish{.parts = 2});
+          }
+        }
+      }
+    }
+  }
+  check_case<T, Out>({.sizes = {19, 37, 3}, .accumulate = true}, Finish{});
+  check_case<T, Out>({.sizes = {16, 72, 0}, .bias = true, .residual = Residual::apart, .batch = 2},
+                     Finish{.parts = 0});
+}
+
+TEST_CASE("matmul_finish ends sums that lie in memory", "[matmul]") {
+  SECTION("of floats") { check_finish<float, float>(); }
+  SECTION("of bf16") { check_finish<bf16, bf16>(); }
+  SECTION("of bf16, in floats") { check_finish<bf16, float>(); }
+}
+
+// As where our own kernels end: the activation is given what pre_activation was rounded from.
+TEST_CASE("matmul_finish rounds each result once", "[matmul]") {
+  constexpr std::int64_t kColumns = 5000;  // several blocks
+  const auto sums = normal_in<float>(kColumns, 1);
+  const auto bias = normal_in<bf16>(kColumns, 2);
+  std::vector<bf16> expected, expected_saved;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const float before = sums[i] + static_cast<float>(bias[i]);
+    expected_saved.emplace_back(before);
+    expected.emplace_back(before < 0.0f ? 0.0f : before * before);
+  }
+  Buffer<bf16> biases(bias);
+  for (const std::int64_t shift : {0, 1}) {  // of the parts alone
+    Shifted<float> parts(sums, shift);
+    for_schedules([&] {
+      auto out = Buffer<bf16>::poisoned(kColumns), saved = Buffer<bf16>::poisoned(kColumns);
+      Matmul<bf16> x{.m = 1, .n = kColumns, .k = 1};
+      x.bias = biases.span();
+      x.activation = ActivationKind::relu2;
+      x.pre_activation = saved.span();
+      x.out = out.span();
+      OBVERSE_RUN(matmul_finish, x, parts.span(), 1);
+      check_same_bits(out.to_vector(), expected, "out");
+      check_same_bits(saved.to_vector(), expected_saved, "pre_activation");
+    });
+  }
+  Shifted<float> parts(sums, 0);
+  Matmul<bf16> x{.m = 2, .n = kColumns, .k = 1};
+  CHECK(error_of([&] { OBVERSE_RUN(matmul_finish, x, parts.span(), 1); }) ==
+        "[matmul_finish] expected parts of 10000 elements, got 5000");
+}
+
 TEST_CASE("matmul says which tiles float has", "[matmul]") {
   Buffer<float> one(std::vector<float>{1.0f});
   Matmul<float> x{.m = 1, .n = 1, .k = 1};
@@ -490,6 +614,131 @@ TEST_CASE("matmul says which tiles float has", "[matmul]") {
   CHECK(error_of([&] {
           OBVERSE_RUN(matmul, x, MatmulTiles{MatmulTile::large, 1});
         }) == "[matmul] expected a small or medium tile for float, got a large one");
+}
+
+#endif
+
+#if defined(OBVERSE_BACKEND_CUDA) && defined(OBVERSE_WITH_CUBLAS)
+
+template <typename T, typename Out>
+void check_cublas() {
+  for (const Sizes& sizes : kSizes) {
+    for (const bool transpose_a : {false, true}) {
+      for (const bool transpose_b : {false, true}) {
+        check_case<T, Out>({.sizes = sizes, .transpose_a = transpose_a, .transpose_b = transpose_b},
+                           Cublas{});
+      }
+    }
+  }
+  for (const Sizes& sizes : {Sizes{24, 72, 40}, Sizes{19, 37, 21}, Sizes{5, 8, 0}}) {
+    for (const std::int64_t batch : {1, 3}) {
+      for (const std::int64_t gap : {0, 8, 3}) {
+        for (const std::int64_t shift : {0, 1}) {
+          Case x{.sizes = sizes,
+                 .transpose_a = true,
+                 .accumulate = true,
+                 .shift = shift,
+                 .batch = batch,
+                 .shared_b = gap == 8,
+                 .gap = gap};
+          check_case<T, Out>(x, Cublas{});
+          x.accumulate = false;
+          for (const bool bias : {false, true}) {
+            for (const Residual residual : {Residual::none, Residual::apart, Residual::in_place}) {
+              for (const auto activation : {ActivationKind::none, ActivationKind::gelu}) {
+                x.bias = bias;
+                x.residual = residual;
+                x.activation = activation;
+                x.saves = activation != ActivationKind::none;
+                check_case<T, Out>(x, Cublas{});
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("matmul_cublas gives what matmul gives", "[matmul]") {
+  SECTION("of floats") { check_cublas<float, float>(); }
+  SECTION("of bf16") { check_cublas<bf16, bf16>(); }
+  SECTION("of bf16, in floats") { check_cublas<bf16, float>(); }
+}
+
+// A layer with all of the epilogue on a stream of its own.
+struct CublasLayer {
+  static constexpr std::int64_t kSide = 256;
+  kernels::cuda::Stream stream;
+  kernels::cuda::DeviceArray<bf16> a{stream, kSide*kSide}, b{stream, kSide*kSide},
+      bias{stream, kSide}, residual{stream, kSide*kSide}, out{stream, kSide*kSide};
+
+  explicit CublasLayer(std::uint64_t seed) {
+    for (const auto& [array, number] : {std::pair{&a, 0}, {&b, 1}, {&bias, 2}, {&residual, 3}}) {
+      const auto values = normal_in<bf16>(array->size(), 4 * seed + static_cast<unsigned>(number));
+      kernels::cuda::copy_to_device(stream, array->span().data(), values.data(),
+                                    values.size() * sizeof(bf16));
+    }
+  }
+  void multiply() {
+    Matmul<bf16> x{.m = kSide, .n = kSide, .k = kSide, .transpose_b = true};
+    x.a = a.span();
+    x.b = b.span();
+    x.bias = bias.span();
+    x.residual = residual.span();
+    x.activation = ActivationKind::gelu;
+    x.out = out.span();
+    kernels::cuda::matmul_cublas(x, stream);
+  }
+  std::vector<bf16> result() {
+    std::vector<bf16> values(static_cast<std::size_t>(out.size()));
+    kernels::cuda::copy_to_host(stream, values.data(), out.span().data(),
+                                values.size() * sizeof(bf16));
+    kernels::cuda::fill_bytes(stream, out.span().data(), 0xFF, values.size() * sizeof(bf16));
+    return values;
+  }
+};
+
+TEST_CASE("matmul_cublas is recorded from a stream's second product on", "[matmul]") {
+  CublasLayer layer(1);
+  const auto record = [&] {
+    return kernels::cuda::Graph::record(layer.stream, [&] { layer.multiply(); });
+  };
+  CHECK(error_of([&] { record(); }) ==
+        "[matmul] expected cuBLAS's first product on a stream outside of a recording");
+  layer.multiply();
+  const std::vector<bf16> expected = layer.result();
+  const kernels::cuda::Graph graph = record();
+  for (int i = 0; i < 3; ++i) {
+    graph.replay(layer.stream);
+    check_same_bits(layer.result(), expected, "out");
+  }
+}
+
+// Streams come and go, so that handles are taken over from some that are gone.
+TEST_CASE("matmul_cublas works on several streams at a time", "[matmul]") {
+  constexpr std::size_t kThreads = 4;
+  std::vector<std::vector<std::vector<bf16>>> results(kThreads);
+  std::vector<std::vector<bf16>> alone;
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    CublasLayer layer(i);
+    layer.multiply();
+    alone.push_back(layer.result());
+  }
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&results, i] {
+      for (int repeat = 0; repeat < 5; ++repeat) {
+        CublasLayer layer(i);
+        for (int turn = 0; turn < 20; ++turn) layer.multiply();
+        results[i].push_back(layer.result());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    for (const auto& result : results[i]) check_same_bits(result, alone[i], "out");
+  }
 }
 
 #endif

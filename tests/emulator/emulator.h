@@ -58,6 +58,52 @@ class WithSchedule {
 };
 Schedule current_schedule();
 
+// While it lives, host code that touches device memory faults, as it would with a GPU. Changing a
+// page's protection costs more than a small kernel, so that not all tests are run under it.
+class WithGuardedMemory {
+ public:
+  WithGuardedMemory();
+  ~WithGuardedMemory();
+  WithGuardedMemory(const WithGuardedMemory&) = delete;
+  WithGuardedMemory& operator=(const WithGuardedMemory&) = delete;
+};
+
+// While one lives, that is allowed: kernels and copies take it.
+class DeviceAccess {
+ public:
+  DeviceAccess();
+  ~DeviceAccess();
+  DeviceAccess(const DeviceAccess&) = delete;
+  DeviceAccess& operator=(const DeviceAccess&) = delete;
+};
+
+// While it lives, streams do their work as late as they may: when somebody waits for it. Host
+// memory that a copy still needs, or results that are read too early, then show. Errors come from
+// the wait.
+class WithLateStreams {
+ public:
+  WithLateStreams();
+  ~WithLateStreams();
+  WithLateStreams(const WithLateStreams&) = delete;
+  WithLateStreams& operator=(const WithLateStreams&) = delete;
+
+ private:
+  bool before_;
+};
+
+// While it lives, the device has so many bytes more than were taken from it before.
+class WithDeviceBytes {
+ public:
+  explicit WithDeviceBytes(std::int64_t more);
+  ~WithDeviceBytes();
+  WithDeviceBytes(const WithDeviceBytes&) = delete;
+  WithDeviceBytes& operator=(const WithDeviceBytes&) = delete;
+
+ private:
+  std::int64_t before_;
+};
+inline constexpr std::int64_t kMostDeviceBytes = std::int64_t{16} << 30;
+
 // What emulated streams say they can fill. Small, so that small tests fill it.
 inline constexpr int kMultiprocessors = 8;
 

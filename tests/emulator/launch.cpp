@@ -76,6 +76,7 @@ using obverse::emulation::Block;
 
 void run(const Launch& launch, const std::function<void()>& body) {
   obverse::emulation::check(launch);
+  const obverse::emulation::DeviceAccess access;
   const std::int64_t count = std::int64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   const obverse::emulation::Schedule schedule = obverse::emulation::current_schedule();
   const std::vector<std::int64_t> order = obverse::emulation::block_order(count, launch, schedule);

@@ -19,25 +19,33 @@ using engine::Tensor;
 using engine::Variable;
 using kernels::AttentionMask;
 
-Tensor integers(const std::vector<std::int32_t>& values) {
-  return Tensor::from(Device::cpu(), {static_cast<std::int64_t>(values.size())}, values);
+Tensor integers(const std::vector<std::int32_t>& values, const Device& device = Device::cpu()) {
+  return Tensor::from(device, {static_cast<std::int64_t>(values.size())}, values);
 }
 
-TEST_CASE("attention equals central differences under every mask and option", "[attention_op]") {
+TEST_CASE("attention equals central differences under every mask and option",
+          "[attention_op][device]") {
   for (const auto mask :
        {AttentionMask::causal, AttentionMask::bidirectional, AttentionMask::prefix}) {
     for (const auto& [heads, key_value_heads] : {std::pair(2, 2), {4, 2}, {3, 1}}) {
       for (const bool padded : {false, true}) {
         for (const bool slopes : {false, true}) {
-          AttentionOptions options{
+          const AttentionOptions shape{
               .heads = heads, .key_value_heads = key_value_heads, .mask = mask};
-          if (padded) options.lengths = integers({5, 3});
-          if (mask == AttentionMask::prefix) options.prefixes = integers({2, 4});
-          if (slopes) options.slopes = engine::alibi_slopes(Device::cpu(), heads, DType::f64);
           INFO("mask " << static_cast<int>(mask) << ", heads " << heads << " over "
                        << key_value_heads << ", padded " << padded << ", slopes " << slopes);
           check_op_gradients({{"packed", {2, 5, (heads + 2 * key_value_heads) * 4}, 1}},
                              [&](Tape& tape, const std::vector<Variable>& x) {
+                               AttentionOptions options = shape;
+                               const Device& device = tape.device();
+                               if (padded) options.lengths = integers({5, 3}, device);
+                               if (mask == AttentionMask::prefix) {
+                                 options.prefixes = integers({2, 4}, device);
+                               }
+                               if (slopes) {
+                                 options.slopes =
+                                     engine::alibi_slopes(device, shape.heads, x[0].data().dtype());
+                               }
                                return attention(tape, x[0], options);
                              });
         }
@@ -86,7 +94,7 @@ TEST_CASE("ALiBi slopes are a geometric series", "[attention_op]") {
         std::vector<float>{0.0625f, 0.00390625f});
 }
 
-TEST_CASE("rotary equals central differences", "[attention_op]") {
+TEST_CASE("rotary equals central differences", "[attention_op][device]") {
   for (const double base : {10000.0, 3.0}) {
     check_op_gradients(
         {{"packed", {2, 5, 4 * 6}, 1}},

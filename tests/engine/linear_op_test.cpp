@@ -35,7 +35,7 @@ TEST_CASE("linear multiplies by the transposed weight", "[linear]") {
   CHECK(activated.data().to_vector<double>() == std::vector<double>{0, 0, 0, 101, 104, 100});
 }
 
-TEST_CASE("linear equals central differences with every option", "[linear]") {
+TEST_CASE("linear equals central differences with every option", "[linear][device]") {
   for (const auto activation : {ActivationKind::none, ActivationKind::gelu}) {
     for (const bool with_bias : {true, false}) {
       for (const bool with_residual : {true, false}) {
@@ -44,8 +44,8 @@ TEST_CASE("linear equals central differences with every option", "[linear]") {
           if (shape.dimensions() == 2) output = {3, 4};
           if (shape.dimensions() == 3) output = {2, 3, 4};
           if (shape.dimensions() == 4) output = {2, 1, 3, 4};
-          std::vector<OpInput> inputs{{"input", shape, 1}, {"weight", {4, 5}, 2}};
-          if (with_bias) inputs.emplace_back("bias", Shape{4}, 3);
+          std::vector<OpInput> inputs{{"input", shape, 1}, {"weight", {4, 5}, 2, kLearned}};
+          if (with_bias) inputs.emplace_back("bias", Shape{4}, 3, kLearned);
           if (with_residual) inputs.emplace_back("residual", output, 4);
           INFO("activation " << static_cast<int>(activation) << ", bias " << with_bias
                              << ", residual " << with_residual << ", input " << shape);
@@ -63,10 +63,11 @@ TEST_CASE("linear equals central differences with every option", "[linear]") {
   }
 }
 
-TEST_CASE("linear with squared ReLU equals central differences", "[linear]") {
+TEST_CASE("linear with squared ReLU equals central differences", "[linear][device]") {
   // Its slope has a kink at 0, where a difference is wrong: products stay within 1, biases are 4
   // away.
-  std::vector<OpInput> inputs{{"input", {3, 5}, 1}, {"weight", {4, 5}, 2}, {"bias", {4}, 3}};
+  std::vector<OpInput> inputs{
+      {"input", {3, 5}, 1}, {"weight", {4, 5}, 2, kLearned}, {"bias", {4}, 3, kLearned}};
   for (double& value : inputs[0].values) value = std::tanh(value);
   for (double& value : inputs[1].values) value = 0.2 * std::tanh(value);
   inputs[2].values = {4, -4, 4, -4};
@@ -79,14 +80,15 @@ TEST_CASE("linear with squared ReLU equals central differences", "[linear]") {
   CHECK(bias_gradient[1] == 0.0);
 }
 
-TEST_CASE("one weight may be used twice, as tied embeddings are", "[linear]") {
-  check_op_gradients({{"input", {3, 4}, 1}, {"weight", {4, 4}, 2}},
+TEST_CASE("one weight may be used twice, as tied embeddings are", "[linear][device]") {
+  check_op_gradients({{"input", {3, 4}, 1}, {"weight", {4, 4}, 2, kLearned}},
                      [](Tape& tape, const std::vector<Variable>& x) {
                        return linear(tape, linear(tape, x[0], x[1]), x[1], {.residual = &x[0]});
                      });
-  check_op_gradients({{"both", {4, 4}, 1}}, [](Tape& tape, const std::vector<Variable>& x) {
-    return linear(tape, x[0], x[0], {.activation = ActivationKind::gelu});
-  });
+  check_op_gradients({{"both", {4, 4}, 1, kLearned}},
+                     [](Tape& tape, const std::vector<Variable>& x) {
+                       return linear(tape, x[0], x[0], {.activation = ActivationKind::gelu});
+                     });
 }
 
 TEST_CASE("linear may be asked for the value before the activation by nobody", "[linear]") {

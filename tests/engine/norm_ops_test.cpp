@@ -17,26 +17,27 @@ using engine::Tape;
 using engine::Tensor;
 using engine::Variable;
 
-TEST_CASE("layer_norm equals central differences", "[norm_ops]") {
+TEST_CASE("layer_norm equals central differences", "[norm_ops][device]") {
   for (const Shape& shape : {Shape{2, 3, 6}, Shape{4, 7}, Shape{5}}) {
     const Shape width{shape[-1]};
     INFO("input " << shape);
-    check_op_gradients({{"input", shape, 1}, {"gain", width, 2}, {"bias", width, 3}},
-                       [](Tape& tape, const std::vector<Variable>& x) {
-                         return layer_norm(tape, x[0], x[1], x[2]);
-                       });
-    check_op_gradients({{"input", shape, 1}, {"gain", width, 2}},
+    check_op_gradients(
+        {{"input", shape, 1}, {"gain", width, 2, kLearned}, {"bias", width, 3, kLearned}},
+        [](Tape& tape, const std::vector<Variable>& x) {
+          return layer_norm(tape, x[0], x[1], x[2]);
+        });
+    check_op_gradients({{"input", shape, 1}, {"gain", width, 2, kLearned}},
                        [](Tape& tape, const std::vector<Variable>& x) {
                          return layer_norm(tape, x[0], x[1], Variable(), 0.5);
                        });
   }
 }
 
-TEST_CASE("rms_norm equals central differences", "[norm_ops]") {
+TEST_CASE("rms_norm equals central differences", "[norm_ops][device]") {
   for (const double epsilon : {1e-5, 0.5}) {
     for (const Shape& shape : {Shape{2, 3, 6}, Shape{4, 7}, Shape{5}}) {
       INFO("input " << shape);
-      check_op_gradients({{"input", shape, 1}, {"gain", {shape[-1]}, 2}},
+      check_op_gradients({{"input", shape, 1}, {"gain", {shape[-1]}, 2, kLearned}},
                          [&](Tape& tape, const std::vector<Variable>& x) {
                            return rms_norm(tape, x[0], x[1], epsilon);
                          });
@@ -44,15 +45,17 @@ TEST_CASE("rms_norm equals central differences", "[norm_ops]") {
   }
 }
 
-TEST_CASE("query_key_norm equals central differences, with grouped keys too", "[norm_ops]") {
+TEST_CASE("query_key_norm equals central differences, with grouped keys too",
+          "[norm_ops][device]") {
   for (const auto& [heads, key_value_heads] : {std::pair(2, 2), {4, 2}, {3, 1}}) {
     const Shape shape{2, 3, (heads + 2 * key_value_heads) * 4};
     INFO("heads " << heads << ", key_value_heads " << key_value_heads);
-    check_op_gradients({{"packed", shape, 1}, {"query_gain", {4}, 2}, {"key_gain", {4}, 3}},
-                       [&, heads = heads, key_value_heads = key_value_heads](
-                           Tape& tape, const std::vector<Variable>& x) {
-                         return query_key_norm(tape, x[0], x[1], x[2], heads, key_value_heads);
-                       });
+    check_op_gradients(
+        {{"packed", shape, 1}, {"query_gain", {4}, 2, kLearned}, {"key_gain", {4}, 3, kLearned}},
+        [&, heads = heads, key_value_heads = key_value_heads](Tape& tape,
+                                                              const std::vector<Variable>& x) {
+          return query_key_norm(tape, x[0], x[1], x[2], heads, key_value_heads);
+        });
   }
 }
 

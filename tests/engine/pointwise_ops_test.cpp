@@ -21,7 +21,7 @@ using engine::Tape;
 using engine::Tensor;
 using engine::Variable;
 
-TEST_CASE("add equals central differences", "[pointwise_ops]") {
+TEST_CASE("add equals central differences", "[pointwise_ops][device]") {
   for (const auto& [scale_a, scale_b] : {std::pair(1.0, 1.0), {0.5, -3.0}, {1.0, 2.0}}) {
     check_op_gradients(
         {{"a", {2, 3}, 1}, {"b", {2, 3}, 2}},
@@ -37,7 +37,7 @@ TEST_CASE("fill sets every element of a tensor's part", "[pointwise_ops]") {
   CHECK(whole.to_vector<float>() == std::vector<float>{0, 2.5f, 2.5f, 2.5f, 0});
 }
 
-TEST_CASE("swiglu equals central differences", "[pointwise_ops]") {
+TEST_CASE("swiglu equals central differences", "[pointwise_ops][device]") {
   check_op_gradients({{"gate_up", {2, 3, 10}, 1}},
                      [](Tape& tape, const std::vector<Variable>& x) { return swiglu(tape, x[0]); });
 }
@@ -52,7 +52,7 @@ TEST_CASE("swiglu gates with the first half", "[pointwise_ops]") {
               "out");
 }
 
-TEST_CASE("dropout equals central differences with its mask kept", "[pointwise_ops]") {
+TEST_CASE("dropout equals central differences with its mask kept", "[pointwise_ops][device]") {
   for (const double rate : {0.0, 0.5}) {
     check_op_gradients({{"input", {4, 16}, 1}, {"residual", {4, 16}, 2}},
                        [&](Tape& tape, const std::vector<Variable>& x) {
@@ -93,15 +93,19 @@ TEST_CASE("dropout drops at its rate, in training only", "[pointwise_ops]") {
         std::vector<double>(kCount, 2.0));
 }
 
-TEST_CASE("embedding equals central differences with and without positions", "[pointwise_ops]") {
+TEST_CASE("embedding equals central differences with and without positions",
+          "[pointwise_ops][device]") {
   // A token that occurs twice, in one sequence and across two, and one that never does.
-  const auto ids = Tensor::from<std::int32_t>(Device::cpu(), {2, 3}, {4, 0, 4, 2, 4, 1});
+  const auto embed = [](Tape& tape, const Variable& tokens, const Variable& positions) {
+    const auto ids = Tensor::from<std::int32_t>(tape.device(), {2, 3}, {4, 0, 4, 2, 4, 1});
+    return embedding(tape, ids, tokens, positions);
+  };
   check_op_gradients(
-      {{"token_table", {6, 3}, 1}, {"position_table", {5, 3}, 2}},
-      [&](Tape& tape, const std::vector<Variable>& x) { return embedding(tape, ids, x[0], x[1]); });
-  check_op_gradients({{"token_table", {6, 3}, 1}}, [&](Tape& tape, const std::vector<Variable>& x) {
-    return embedding(tape, ids, x[0], Variable());
-  });
+      {{"token_table", {6, 3}, 1, kLearned}, {"position_table", {5, 3}, 2, kLearned}},
+      [&](Tape& tape, const std::vector<Variable>& x) { return embed(tape, x[0], x[1]); });
+  check_op_gradients(
+      {{"token_table", {6, 3}, 1, kLearned}},
+      [&](Tape& tape, const std::vector<Variable>& x) { return embed(tape, x[0], Variable()); });
 }
 
 TEST_CASE("pointwise ops say what they expected", "[pointwise_ops]") {

@@ -134,8 +134,7 @@ TEST_CASE("item reads one floating-point element", "[tensor]") {
 TEST_CASE("a device is found by its name", "[tensor]") {
   CHECK(Device::named("cpu").kind() == engine::DeviceKind::cpu);
   CHECK(std::string(name_of(engine::DeviceKind::cpu)) == "cpu");
-  CHECK(error_of([] { Device::named("cuda:0"); }) ==
-        "[device] expected cpu, the only device of this build, got 'cuda:0'");
+  CHECK(error_of([] { Device::named("cuda:0"); }) == "[device] expected cpu or cuda, got 'cuda:0'");
 }
 
 }  // namespace

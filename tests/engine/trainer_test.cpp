@@ -11,6 +11,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_values.h"
 #include "tests/support/threads.h"
+#include "tests/support/training_texts.h"
 
 namespace obverse::tests {
 namespace {
@@ -22,36 +23,6 @@ using engine::Trainer;
 using engine::TrainingOptions;
 using engine::Transformer;
 using engine::TransformerConfig;
-
-TransformerConfig small(const engine::Objective& objective) {
-  TransformerConfig config;
-  config.width = 32;
-  config.vocabulary = 40;
-  config.context = 12;
-  config.mask = objective.mask();
-  return config;
-}
-
-TrainingOptions options_with(std::int64_t batch, double learning_rate) {
-  TrainingOptions options;
-  options.batch = batch;
-  options.schedule.peak = learning_rate;
-  return options;
-}
-
-// Texts of 5 to 10 tokens.
-std::vector<Document> documents_of(std::int64_t count, std::int64_t vocabulary) {
-  std::vector<Document> documents;
-  for (std::int64_t i = 0; i < count; ++i) {
-    Document document{{engine::kBeginOfText}, {}};
-    for (const std::int32_t word : random_ids(3 + i % 6, vocabulary - 5, 100 + i)) {
-      document.tokens.push_back(5 + word);
-    }
-    document.tokens.push_back(engine::kEndOfText);
-    documents.push_back(document);
-  }
-  return documents;
-}
 
 struct Run {
   std::vector<float> weights;
@@ -76,7 +47,7 @@ TEST_CASE("every objective's loss goes to nothing on one text", "[trainer]") {
   const std::vector<Document> documents{{{10, 11, 12, 13, 14, 15, 16, 17}, {{1, 3}}}};
   for (const auto& description : engine::objective_descriptions()) {
     const auto objective = engine::make_objective(description.name);
-    const Transformer model(small(*objective), Device::cpu(), 1);
+    const Transformer model(small_model(*objective), Device::cpu(), 1);
     Trainer trainer(model, *objective, documents, options_with(8, 3e-3), 1);
     const double first = trainer.step().loss;
     double last = 0.0;
@@ -95,7 +66,7 @@ TEST_CASE("a causal model learns a batch of texts by heart", "[trainer]") {
     // The first token tells the texts apart, or the second could only be guessed.
     documents[i].tokens[0] = static_cast<std::int32_t>(5 + i);
   }
-  const Transformer model(small(*objective), Device::cpu(), 1);
+  const Transformer model(small_model(*objective), Device::cpu(), 1);
   Trainer trainer(model, *objective, documents, options_with(6, 3e-3), 1);
   double last = 0.0;
   for (int i = 0; i < 300; ++i) last = trainer.step().loss;
@@ -104,7 +75,7 @@ TEST_CASE("a causal model learns a batch of texts by heart", "[trainer]") {
 
 TEST_CASE("a seed decides a run to the last bit", "[trainer]") {
   for (const char* name : {"causal", "token_reversed", "masked_uniform", "prefix"}) {
-    TransformerConfig config = small(*engine::make_objective(name));
+    TransformerConfig config = small_model(*engine::make_objective(name));
     config.dropout = 0.1;
     const Run one = run(config, name, 5, 6), again = run(config, name, 5, 6);
     const Run other = run(config, name, 6, 6);
@@ -119,7 +90,7 @@ TEST_CASE("a seed decides a run to the last bit", "[trainer]") {
 // above 2^18 multiplications. Here the largest has 2^17.4, and 120,000 weights occupy three threads
 // in everything else.
 TEST_CASE("the number of threads changes no bit of a small run", "[trainer]") {
-  TransformerConfig config = small(*engine::make_objective("causal"));
+  TransformerConfig config = small_model(*engine::make_objective("causal"));
   config.layers = 4;
   config.width = 48;
   config.vocabulary = 200;
@@ -138,7 +109,7 @@ TEST_CASE("the number of threads changes no bit of a small run", "[trainer]") {
 
 TEST_CASE("a large run has the same bits each time on two threads", "[trainer]") {
   const WithThreads with_threads(2);
-  TransformerConfig config = small(*engine::make_objective("causal"));
+  TransformerConfig config = small_model(*engine::make_objective("causal"));
   config.width = 256;
   config.vocabulary = 2000;
   config.layers = 1;
@@ -151,7 +122,7 @@ TEST_CASE("micro-batches add up to the whole batch", "[trainer]") {
     const auto objective = engine::make_objective(name);
     const auto documents = documents_of(9, 40);
     const auto run_cut = [&](std::int64_t accumulation) {
-      const Transformer model(small(*objective), Device::cpu(), 1, DType::f64);
+      const Transformer model(small_model(*objective), Device::cpu(), 1, DType::f64);
       TrainingOptions options = options_with(6, 1e-3);
       options.accumulation = accumulation;
       Trainer trainer(model, *objective, documents, options, 1);
@@ -181,7 +152,7 @@ TEST_CASE("a step clips by the global norm and decays matrices alone", "[trainer
   const auto objective = engine::make_objective("causal");
   const auto documents = documents_of(4, 40);
   for (const double clip_norm : {0.0, 0.1, 1e6}) {
-    const Transformer model(small(*objective), Device::cpu(), 1, DType::f64);
+    const Transformer model(small_model(*objective), Device::cpu(), 1, DType::f64);
     TrainingOptions options = options_with(4, 0.01);
     options.optimizer = {.epsilon = 0.5, .weight_decay = 0.2, .clip_norm = clip_norm};
     const auto before = model.weights().to_vector<double>();
@@ -209,7 +180,7 @@ TEST_CASE("a step clips by the global norm and decays matrices alone", "[trainer
 TEST_CASE("a step reports what it did", "[trainer]") {
   const auto objective = engine::make_objective("causal");
   const std::vector<Document> documents{{{1, 10, 11, 2}, {}}, {{1, 12, 2}, {}}};
-  const Transformer model(small(*objective), Device::cpu(), 1);
+  const Transformer model(small_model(*objective), Device::cpu(), 1);
   TrainingOptions options = options_with(2, 1e-3);
   options.schedule = {engine::ScheduleKind::linear, 4e-3, 2, 4, 0.0};
   Trainer trainer(model, *objective, documents, options, 1);
@@ -228,7 +199,7 @@ TEST_CASE("a run that diverges throws and keeps its weights", "[trainer]") {
   const auto documents = documents_of(4, 40);
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    const Transformer model(small(*objective), Device::cpu(), 1);
+    const Transformer model(small_model(*objective), Device::cpu(), 1);
     Trainer trainer(model, *objective, documents, options_with(4, 1e-3), 1);
     trainer.step();
     // Every text reads the embedding of begin-of-text.
@@ -237,7 +208,7 @@ TEST_CASE("a run that diverges throws and keeps its weights", "[trainer]") {
     CHECK_THROWS_AS(trainer.step(), engine::DivergedError);
     check_same_bits(model.weights().to_vector<float>(), before, "weights");
   }
-  const Transformer model(small(*objective), Device::cpu(), 1);
+  const Transformer model(small_model(*objective), Device::cpu(), 1);
   Trainer trainer(model, *objective, documents, options_with(4, 1e30), 1);
   std::vector<float> before;
   std::string message;
@@ -260,7 +231,7 @@ TEST_CASE("a run that diverges throws and keeps its weights", "[trainer]") {
 TEST_CASE("a finite loss whose gradient is not finite is a divergence, too", "[trainer]") {
   const auto objective = engine::make_objective("causal");
   const std::vector<Document> documents{{{7, 7, 7, 7}, {}}};
-  TransformerConfig config = small(*objective);
+  TransformerConfig config = small_model(*objective);
   config.position = engine::PositionKind::none;
   config.tied_embeddings = false;
   const Transformer model(config, Device::cpu(), 1);
@@ -284,7 +255,7 @@ TEST_CASE("a finite loss whose gradient is not finite is a divergence, too", "[t
 TEST_CASE("a trainer says what it expected", "[trainer]") {
   const auto causal = engine::make_objective("causal"),
              masked = engine::make_objective("masked_fixed");
-  const Transformer model(small(*causal), Device::cpu(), 1);
+  const Transformer model(small_model(*causal), Device::cpu(), 1);
   const auto error = [&](const engine::Objective& objective, const std::vector<Document>& documents,
                          std::int64_t batch, std::int64_t accumulation) {
     TrainingOptions options = options_with(batch, 1e-3);

@@ -31,6 +31,17 @@ GridOptions tiny_grid() {
   return grid;
 }
 
+// The devices of this test program: the emulator's has its own alone.
+std::vector<std::string> device_names() {
+#ifdef OBVERSE_EMULATED
+  return {"cuda"};
+#else
+  std::vector<std::string> names{"cpu"};
+  if (engine::Device::why_no_cuda().empty()) names.emplace_back("cuda");
+  return names;
+#endif
+}
+
 json record_of(const std::vector<RunSettings>& runs) {
   json grid = {{"runs", json::array()}};
   for (const RunSettings& run : runs) grid["runs"].push_back(to_json(run));
@@ -78,14 +89,25 @@ std::map<std::string, json> lines_of(const TemporaryFolder& folder) {
   return lines;
 }
 
-TEST_CASE("results do not depend on how many runs go at a time", "[scheduler]") {
-  const std::vector<RunSettings> runs = expand(tiny_grid());
-  const TemporaryFolder one, two;
-  const Log log;
-  CHECK(run_all(runs, 1, one, log).finished == 4);
-  CHECK(run_all(runs, 2, two, log).finished == 4);
-  CHECK(lines_of(one).size() == 4);
-  CHECK(lines_of(one) == lines_of(two));
+TEST_CASE("results do not depend on how many runs go at a time", "[scheduler][device]") {
+  for (const std::string& device : device_names()) {
+    GridOptions grid = tiny_grid();
+    grid.device = device;
+    if (device == "cuda") {  // emulated, perhaps
+      grid.pairs = {8};
+      grid.unseen_pairs = 2;
+      grid.heads = {1};
+      grid.batch = {2};
+    }
+    const std::vector<RunSettings> runs = expand(grid);
+    const TemporaryFolder one, two;
+    const Log log;
+    CHECK(run_all(runs, 1, one, log).finished == 4);
+    CHECK(run_all(runs, 3, two, log).finished == 4);
+    CHECK(lines_of(one).size() == 4);
+    CHECK(lines_of(one) == lines_of(two));
+    for (const auto& [settings, line] : lines_of(one)) CHECK(line.at("device") == device);
+  }
 }
 
 TEST_CASE("a stop ends the runs in flight and the next call goes on", "[scheduler]") {

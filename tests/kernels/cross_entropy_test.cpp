@@ -22,13 +22,14 @@ struct Result {
 template <typename T>
 Result<T> run(std::int64_t vocabulary, const std::vector<T>& logits,
               const std::vector<std::int32_t>& targets, const std::vector<T>& weights, double scale,
-              bool write_gradient) {
+              bool write_gradient, const std::vector<T>& factor = {}) {
   Result<T> result{logits, std::vector<T>(targets.size(), T(7))};
   kernels::cpu::cross_entropy<T>({.tokens = static_cast<std::int64_t>(targets.size()),
                                   .vocabulary = vocabulary,
                                   .targets = span(targets),
                                   .weights = span(weights),
                                   .gradient_scale = scale,
+                                  .gradient_factor = span(factor),
                                   .write_gradient = write_gradient,
                                   .logits = span(result.logits),
                                   .losses = span(result.losses)});
@@ -73,6 +74,9 @@ TEMPLATE_TEST_CASE("cross_entropy equals plain loops", "[cross_entropy]", float,
     const auto ones =
         run(vocabulary, logits, targets, std::vector<T>(targets.size(), T(1)), 0.25, true);
     check_same_bits(unweighted.logits, ones.logits, "gradient without weights");
+    const auto halved = run(vocabulary, logits, targets, weights, 0.5, true, {T(0.5)});
+    check_same_bits(halved.logits, both.logits, "gradient with a factor");
+    check_same_bits(halved.losses, both.losses, "losses with a factor");
   }
 }
 
@@ -145,6 +149,9 @@ TEST_CASE("cross_entropy refuses bad targets and sizes before it writes", "[cros
   call.weights = span(std::as_const(weights));
   CHECK(message() == "[cross_entropy] expected weights of 4 elements or none, got 3");
   call.weights = {};
+  call.gradient_factor = span(std::as_const(weights));
+  CHECK(message() == "[cross_entropy] expected gradient_factor of 1 elements or none, got 3");
+  call.gradient_factor = {};
   call.losses = span(weights);
   CHECK(message() == "[cross_entropy] expected losses of 4 elements, got 3");
   call.vocabulary = 0;

@@ -41,7 +41,8 @@ TEST_CASE("exhausted memory says what was asked for, what is free and what helps
   CHECK(kernels::cuda::out_of_memory_message(std::size_t{3} << 30, std::size_t{1} << 29,
                                              std::size_t{80} << 30, 900) ==
         "[cuda] out of device memory: asked for 3.0 GiB, of 80.0 GiB there are 512.0 MiB free "
-        "(this process holds 900 bytes): a smaller batch or shorter sequences need less");
+        "(this process holds 900 bytes): a smaller batch, shorter sequences or --recompute blocks "
+        "need less");
 }
 
 TEST_CASE("errors of the runtime carry expression, name, text and place", "[cuda_messages]") {

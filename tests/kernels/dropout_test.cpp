@@ -46,6 +46,35 @@ TEMPLATE_TEST_CASE("dropout drops exactly where uniform(key, i) says", "[dropout
   }
 }
 
+TEST_CASE("dropout adds a number in memory to the key's step", "[dropout]") {
+  const auto input = normal_values<float>(1000, 1);
+  for (const std::uint64_t more :
+       {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{0xFFFFFFFF}, ~std::uint64_t{0}}) {
+    kernels::RandomKey key = kKey;
+    key.step += more;
+    const std::vector<std::uint64_t> step{more};
+    std::vector<float> out(input.size(), 9.0f);
+    kernels::cpu::dropout<float>(
+        {.rate = 0.4, .key = kKey, .step = span(step), .input = span(input), .out = span(out)});
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      REQUIRE((out[i] == 0.0f) == (kernels::uniform(key, i) < 0.4));
+    }
+  }
+}
+
+TEST_CASE("dropout tells a rate that is an element's very draw from its neighbours", "[dropout]") {
+  const std::vector<float> ones(200, 1.0f);
+  for (const std::uint64_t i : {0, 1, 2, 3, 100, 199}) {
+    const double draw = kernels::uniform(kKey, i);
+    for (const double rate : {std::nextafter(draw, 0.0), draw, std::nextafter(draw, 1.0)}) {
+      const auto out = dropped(rate, ones, {});
+      for (std::size_t j = 0; j < out.size(); ++j) {
+        REQUIRE((out[j] == 0.0f) == (kernels::uniform(kKey, j) < rate));
+      }
+    }
+  }
+}
+
 TEST_CASE("dropout keeps about 1 - rate of the elements, and no NaN of a dropped one",
           "[dropout]") {
   const std::vector<float> input(100000, 1.0f), bad(1000, std::numeric_limits<float>::quiet_NaN());
@@ -94,6 +123,11 @@ TEST_CASE("dropout names what is wrong", "[dropout]") {
         "[dropout] expected a rate of at least 0 and below 1, got -0.5");
   CHECK(error_of([&] { dropped<float>(0.5, six, five); }) ==
         "[dropout] expected residual of 6 elements or none, got 5");
+  std::vector<float> out(6);
+  const std::vector<std::uint64_t> two(2);
+  CHECK(error_of([&] {
+          kernels::cpu::dropout<float>({.step = span(two), .input = span(six), .out = span(out)});
+        }) == "[dropout] expected step of 1 elements or none, got 2");
 }
 
 }  // namespace

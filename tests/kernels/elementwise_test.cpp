@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.h"
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -53,7 +54,64 @@ TEST_CASE("fill writes every element", "[elementwise]") {
   }
 }
 
-TEST_CASE("add names what has the wrong size", "[elementwise]") {
+TEMPLATE_TEST_CASE("scale_by multiplies by a number in memory", "[elementwise]", float, double) {
+  using T = TestType;
+  for (const std::int64_t count : {0, 1, 17, 100001}) {
+    const auto values = normal_values<T>(count, 1);
+    for (const T factor : {T(-0.3), T(1)}) {
+      std::vector<double> expected;
+      for (const T value : values) expected.push_back(static_cast<double>(factor) * value);
+      auto scaled = values;
+      const std::vector<T> in_memory{factor};
+      kernels::cpu::scale_by<T>({.factor = span(in_memory), .values = span(scaled)});
+      check_close(scaled, expected, unit<T>(), 0.0, "values");
+    }
+  }
+}
+
+TEST_CASE("scale_by lets no NaN vanish, and touches nothing where the factor is 1",
+          "[elementwise]") {
+  std::vector<float> values(100, 2.0f);
+  const std::vector<float> nan{std::numeric_limits<float>::quiet_NaN()}, one{1.0f};
+  kernels::cpu::scale_by<float>({.factor = span(nan), .values = span(values)});
+  for (const float value : values) REQUIRE(std::isnan(value));
+  // Signalling NaNs, which any arithmetic would make quiet.
+  std::vector<float> signalling(100, std::bit_cast<float>(0x7F800001u));
+  const auto before = signalling;
+  kernels::cpu::scale_by<float>({.factor = span(one), .values = span(signalling)});
+  check_same_bits(signalling, before, "values");
+}
+
+TEST_CASE("cast rounds to nearest even, and back exactly", "[elementwise]") {
+  using kernels::bf16;
+  for (const std::int64_t count : {0, 1, 15, 33, 100001}) {
+    auto values = normal_values<float>(count, 1);
+    if (count > 3) {
+      values[0] = std::bit_cast<float>(0x3F808000u);  // ties: down to 1, and up
+      values[1] = std::bit_cast<float>(0x3F818000u);
+      values[2] = std::numeric_limits<float>::max();
+    }
+    std::vector<bf16> rounded(values.size());
+    std::vector<float> back(values.size());
+    kernels::cpu::cast<float, bf16>({.input = span(values), .out = span(rounded)});
+    kernels::cpu::cast<bf16, float>({.input = span(std::as_const(rounded)), .out = span(back)});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      REQUIRE(rounded[i].bits == bf16(values[i]).bits);
+      REQUIRE(back[i] == static_cast<float>(bf16(values[i])));
+    }
+    if (count > 3) {
+      CHECK(back[0] == 1.0f);
+      CHECK(back[1] == 1.015625f);
+      CHECK(std::isinf(back[2]));
+    }
+  }
+  const std::vector<float> nans(50, std::bit_cast<float>(0x7FFFFFFFu));
+  std::vector<bf16> rounded(nans.size());
+  kernels::cpu::cast<float, bf16>({.input = span(nans), .out = span(rounded)});
+  for (const bf16 value : rounded) REQUIRE(std::isnan(static_cast<float>(value)));
+}
+
+TEST_CASE("add, scale_by and cast name what has the wrong size", "[elementwise]") {
   std::vector<float> six(6), five(5);
   const auto constant_six = span(std::as_const(six)), constant_five = span(std::as_const(five));
   CHECK(error_of([&] { kernels::cpu::add<float>({.a = constant_five, .out = span(six)}); }) ==
@@ -61,6 +119,12 @@ TEST_CASE("add names what has the wrong size", "[elementwise]") {
   CHECK(error_of([&] {
           kernels::cpu::add<float>({.a = constant_six, .b = constant_five, .out = span(six)});
         }) == "[add] expected b of 6 elements or none, got 5");
+  CHECK(error_of([&] { kernels::cpu::scale_by<float>({.values = span(six)}); }) ==
+        "[scale_by] expected factor of 1 elements, got 0");
+  std::vector<kernels::bf16> halves(6);
+  CHECK(error_of([&] {
+          kernels::cpu::cast<float, kernels::bf16>({.input = constant_five, .out = span(halves)});
+        }) == "[cast] expected input of 6 elements, got 5");
 }
 
 }  // namespace

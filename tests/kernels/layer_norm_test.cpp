@@ -140,6 +140,67 @@ TEMPLATE_TEST_CASE("layer_norm may work in place", "[layer_norm]", float, double
   check_same_bits(actual.gain, expected.gain, "gain_gradient");
 }
 
+// Of float and double alike: x is rounded to T.
+TEMPLATE_TEST_CASE("layer_norm adds a residual before and its gradient after", "[layer_norm]",
+                   float, double) {
+  using T = TestType;
+  for (const auto& [rows, width] : {RowsAndWidth{3, 5}, {40, 64}, {7, 128}, {500, 300}}) {
+    const auto input = normal_values<T>(rows * width, 1), gain = normal_values<T>(width, 2);
+    const auto bias = normal_values<T>(width, 3), residual = normal_values<T>(rows * width, 4);
+    const auto gradient = normal_values<T>(rows * width, 5);
+    std::vector<T> x = input;
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += residual[i];
+    const Result<T> expected = forward(rows, width, x, gain, bias);
+    // The sum apart, in the input's place and in the residual's.
+    for (const int place : {0, 1, 2}) {
+      auto inputs = input, residuals = residual, sums = std::vector<T>(x.size());
+      auto& sum = place == 0 ? sums : place == 1 ? inputs : residuals;
+      Result<T> result = expected;
+      for (T& value : result.out) value = T(7);
+      kernels::cpu::layer_norm_forward<T>({.rows = rows,
+                                           .width = width,
+                                           .epsilon = kEpsilon,
+                                           .input = span(std::as_const(inputs)),
+                                           .residual = span(std::as_const(residuals)),
+                                           .sum = span(sum),
+                                           .gain = span(gain),
+                                           .bias = span(bias),
+                                           .out = span(result.out),
+                                           .mean = span(result.mean),
+                                           .inverse_deviation = span(result.inverse)});
+      check_same_bits(sum, x, "sum");
+      check_same_bits(result.out, expected.out, "out");
+      check_same_bits(result.mean, expected.mean, "mean");
+    }
+
+    const Gradients<T> without = backward(rows, width, x, gain, expected, gradient);
+    std::vector<double> sums;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      sums.push_back(static_cast<double>(without.input[i]) + static_cast<double>(residual[i]));
+    }
+    // The input's gradient apart, in the output's place and in the residual's.
+    for (const int place : {0, 1, 2}) {
+      auto apart = std::vector<T>(x.size()), output_gradient = gradient, residuals = residual;
+      auto& input_gradient = place == 0 ? apart : place == 1 ? output_gradient : residuals;
+      Gradients<T> result{{}, std::vector<T>(gain.size(), T(3)), std::vector<T>(gain.size(), T(5))};
+      kernels::cpu::layer_norm_backward<T>({.rows = rows,
+                                            .width = width,
+                                            .input = span(std::as_const(x)),
+                                            .gain = span(gain),
+                                            .mean = span(expected.mean),
+                                            .inverse_deviation = span(expected.inverse),
+                                            .output_gradient = span(std::as_const(output_gradient)),
+                                            .residual_gradient = span(std::as_const(residuals)),
+                                            .input_gradient = span(input_gradient),
+                                            .gain_gradient = span(result.gain),
+                                            .bias_gradient = span(result.bias)});
+      check_close(input_gradient, sums, 8 * unit<T>(), 1.0, "input_gradient");
+      check_same_bits(result.gain, without.gain, "gain_gradient");
+      check_same_bits(result.bias, without.bias, "bias_gradient");
+    }
+  }
+}
+
 TEST_CASE("layer_norm has the same bits with one thread and with two", "[layer_norm]") {
   const std::int64_t rows = 701, width = 205;
   const auto input = normal_values<float>(rows * width, 1), gain = normal_values<float>(width, 2);
@@ -184,6 +245,14 @@ TEST_CASE("layer_norm names what has the wrong size", "[layer_norm]") {
   call.out = span(gain);
   CHECK(message() == "[layer_norm] expected out of 256 elements, got 64");
   call.out = span(table);
+  call.residual = span(std::as_const(gain));
+  CHECK(message() == "[layer_norm] expected residual of 256 elements or none, got 64");
+  call.residual = span(std::as_const(table));
+  CHECK(message() == "[layer_norm] expected sum of 256 elements, got 0");
+  call.residual = {};
+  call.sum = span(table);
+  CHECK(message() == "[layer_norm] expected sum without a residual of 0 elements, got 256");
+  call.sum = {};
   CHECK(message() == "nothing thrown");
   kernels::LayerNormBackward<float> back{.rows = 4,
                                          .width = 64,
@@ -196,6 +265,9 @@ TEST_CASE("layer_norm names what has the wrong size", "[layer_norm]") {
                                          .gain_gradient = span(short_gain)};
   CHECK(error_of([&] { kernels::cpu::layer_norm_backward(back); }) ==
         "[layer_norm] expected gain_gradient of 64 elements, got 32");
+  back.residual_gradient = span(std::as_const(gain));
+  CHECK(error_of([&] { kernels::cpu::layer_norm_backward(back); }) ==
+        "[layer_norm] expected residual_gradient of 256 elements or none, got 64");
 }
 
 }  // namespace

@@ -15,12 +15,14 @@ namespace obverse::tests {
 namespace {
 
 template <typename T>
-std::pair<T, T> norm_of(const std::vector<std::vector<T>>& gradients, double maximum_norm) {
+std::pair<T, T> norm_of(const std::vector<std::vector<T>>& gradients, double maximum_norm,
+                        const std::vector<T>& loss = {}) {
   std::vector<kernels::Span<const T>> spans;
   for (const auto& gradient : gradients) spans.push_back(span(gradient));
   std::vector<T> norm(1), scale(1);
   kernels::cpu::gradient_norm<T>({.gradients = span(std::as_const(spans)),
                                   .maximum_norm = maximum_norm,
+                                  .loss = span(loss),
                                   .norm = span(norm),
                                   .clip_scale = span(scale)});
   return {norm[0], scale[0]};
@@ -59,6 +61,13 @@ TEST_CASE("gradient_norm is not finite where a gradient is not", "[reduction]") 
       CHECK(std::isnan(scale));
     }
   }
+  const std::vector<std::vector<double>> gradients{{3.0, 4.0}};
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    const auto [norm, scale] = norm_of(gradients, 1.0, {bad});
+    CHECK(norm == 5.0);
+    CHECK(std::isnan(scale));
+  }
+  CHECK(norm_of(gradients, 1.0, {7.0}) == std::pair(5.0, 0.2));
   // 1e30 squared does not fit into a float, its root does.
   CHECK(norm_of<float>({{1e30f}}, 0.0).first == 1e30f);
 }
@@ -118,6 +127,10 @@ TEMPLATE_TEST_CASE("weighted_sum equals a plain loop", "[reduction]", float, dou
     kernels::cpu::weighted_sum<T>(
         {.scale = 0.5, .input = span(input), .weights = span(weights), .out = span(out)});
     check_close(out, {0.5 * weighted}, tolerance, 1.0, "weighted sum");
+    const std::vector<T> factor{T(0.375)};
+    kernels::cpu::weighted_sum<T>(
+        {.scale = 0.5, .factor = span(factor), .input = span(input), .out = span(out)});
+    check_close(out, {0.5 * 0.375 * sum}, tolerance, 1.0, "sum with a factor");
   }
 }
 
@@ -136,6 +149,15 @@ TEST_CASE("reductions name what has the wrong size", "[reduction]") {
                                              .weights = span(std::as_const(two)),
                                              .out = span(one)});
         }) == "[weighted_sum] expected weights of 6 elements or none, got 2");
+  CHECK(error_of([&] {
+          kernels::cpu::weighted_sum<float>({.factor = span(std::as_const(two)),
+                                             .input = span(std::as_const(six)),
+                                             .out = span(one)});
+        }) == "[weighted_sum] expected factor of 1 elements or none, got 2");
+  CHECK(error_of([&] {
+          kernels::cpu::gradient_norm<float>(
+              {.loss = span(std::as_const(two)), .norm = span(one), .clip_scale = span(one)});
+        }) == "[gradient_norm] expected loss of 1 elements or none, got 2");
   CHECK(error_of([&] {
           kernels::cpu::gradient_norm<float>({.norm = span(one), .clip_scale = span(two)});
         }) == "[gradient_norm] expected clip_scale of 1 elements, got 2");

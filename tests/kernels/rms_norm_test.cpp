@@ -112,6 +112,69 @@ TEST_CASE("rms_norm backward equals central differences and adds to the gain's",
   }
 }
 
+// Of float and double alike: x is rounded to T.
+TEMPLATE_TEST_CASE("rms_norm adds a residual before and its gradient after", "[rms_norm]", float,
+                   double) {
+  using T = TestType;
+  for (const auto& shape : {strided(3, 2, 5), strided(5, 4, 16), strided(2, 500, 205)}) {
+    const std::int64_t size = shape.groups * shape.stride;
+    const auto is_of_a_row = [&](std::size_t i) {
+      return static_cast<std::int64_t>(i) % shape.stride < shape.rows * shape.width;
+    };
+    const auto input = normal_values<T>(size, 1), gain = normal_values<T>(shape.width, 2);
+    const auto residual = normal_values<T>(size, 3), gradient = normal_values<T>(size, 4);
+    auto x = input;
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += residual[i];
+    std::vector<T> expected_out(x.size(), T(7)), expected_inverse;
+    forward(shape, x, gain, expected_out, expected_inverse);
+    // The sum apart, in the input's place and in the residual's.
+    for (const int place : {0, 1, 2}) {
+      auto inputs = input, residuals = residual, sums = std::vector<T>(x.size(), T(7));
+      auto& sum = place == 0 ? sums : place == 1 ? inputs : residuals;
+      auto expected_sum = sum;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (is_of_a_row(i)) expected_sum[i] = x[i];
+      }
+      std::vector<T> out(x.size(), T(7)), inverse(expected_inverse.size());
+      kernels::cpu::rms_norm_forward<T>({.shape = shape,
+                                         .epsilon = kEpsilon,
+                                         .input = span(std::as_const(inputs)),
+                                         .residual = span(std::as_const(residuals)),
+                                         .sum = span(sum),
+                                         .gain = span(gain),
+                                         .out = span(out),
+                                         .inverse_rms = span(inverse)});
+      check_same_bits(sum, expected_sum, "sum");
+      check_same_bits(out, expected_out, "out");
+      check_same_bits(inverse, expected_inverse, "inverse_rms");
+    }
+
+    const auto [without, expected_gain] = backward(shape, x, gain, gradient, false);
+    // The input's gradient apart, in the output's place and in the residual's.
+    for (const int place : {0, 1, 2}) {
+      auto apart = std::vector<T>(x.size(), T(7)), output_gradient = gradient, residuals = residual;
+      auto& input_gradient = place == 0 ? apart : place == 1 ? output_gradient : residuals;
+      std::vector<double> expected;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        expected.push_back(is_of_a_row(i)
+                               ? static_cast<double>(without[i]) + static_cast<double>(residual[i])
+                               : static_cast<double>(input_gradient[i]));
+      }
+      std::vector<T> gain_gradient(gain.size(), T(3));
+      kernels::cpu::rms_norm_backward<T>({.shape = shape,
+                                          .input = span(std::as_const(x)),
+                                          .gain = span(gain),
+                                          .inverse_rms = span(std::as_const(expected_inverse)),
+                                          .output_gradient = span(std::as_const(output_gradient)),
+                                          .residual_gradient = span(std::as_const(residuals)),
+                                          .input_gradient = span(input_gradient),
+                                          .gain_gradient = span(gain_gradient)});
+      check_close(input_gradient, expected, 8 * unit<T>(), 1.0, "input_gradient");
+      check_same_bits(gain_gradient, expected_gain, "gain_gradient");
+    }
+  }
+}
+
 TEST_CASE("rms_norm backward has the same bits with two threads and in place", "[rms_norm]") {
   for (const auto& shape : {strided(1, 701, 205), strided(701, 13, 16)}) {
     const auto input = normal_values<float>(shape.groups * shape.stride, 1),
@@ -141,6 +204,14 @@ TEST_CASE("rms_norm names what has the wrong size", "[rms_norm]") {
   CHECK(message() == "[rms_norm] expected input of at least 102 elements, got 100");
   call.shape.stride = 34;
   CHECK(message() == "nothing thrown");
+  call.residual = span(std::as_const(gain));
+  CHECK(message() == "[rms_norm] expected residual of at least 100 elements, got 16");
+  call.residual = span(std::as_const(values));
+  CHECK(message() == "[rms_norm] expected sum of at least 100 elements, got 0");
+  call.residual = {};
+  call.sum = span(values);
+  CHECK(message() == "[rms_norm] expected sum without a residual of 0 elements, got 100");
+  call.sum = {};
   call.gain = span(std::as_const(other));
   CHECK(message() == "[rms_norm] expected gain of 16 elements, got 5");
   call.gain = span(std::as_const(gain));

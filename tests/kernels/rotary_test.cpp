@@ -21,14 +21,21 @@ constexpr Case kCases[] = {{1, 1, 1, 2, 0},   {2, 5, 3, 6, 1},   {3, 33, 2, 16, 
                            {2, 70, 3, 32, 7}, {1, 64, 1, 64, 0}, {1, 300, 2, 614, 3}};
 
 template <typename T>
+kernels::Rotary<T> call_of(const Case& shape, bool inverse) {
+  return {.batch = shape.batch,
+          .sequence = shape.sequence,
+          .heads = shape.heads,
+          .head_size = shape.head_size,
+          .stride = shape.heads * shape.head_size + shape.gap,
+          .inverse = inverse};
+}
+
+template <typename T>
 std::vector<T> rotate(const Case& shape, std::vector<T> values, bool inverse) {
-  kernels::cpu::rotary<T>({.batch = shape.batch,
-                           .sequence = shape.sequence,
-                           .heads = shape.heads,
-                           .head_size = shape.head_size,
-                           .stride = shape.heads * shape.head_size + shape.gap,
-                           .inverse = inverse,
-                           .values = span(values)});
+  auto call = call_of<T>(shape, inverse);
+  call.input = span(std::as_const(values));
+  call.out = span(values);
+  kernels::cpu::rotary(call);
   return values;
 }
 
@@ -75,6 +82,20 @@ TEST_CASE("rotary's inverse is its gradient and undoes it", "[rotary]") {
   }
 }
 
+TEMPLATE_TEST_CASE("rotary writes elsewhere what it writes in place, and copies the rest",
+                   "[rotary]", float, double) {
+  using T = TestType;
+  for (const Case& shape : kCases) {
+    const auto values = normal_values<T>(elements(shape), 1);
+    std::vector<T> out(values.size(), std::numeric_limits<T>::quiet_NaN());
+    auto call = call_of<T>(shape, true);
+    call.input = span(values);
+    call.out = span(out);
+    kernels::cpu::rotary(call);
+    check_same_bits(out, rotate(shape, values, true), "out");
+  }
+}
+
 TEST_CASE("rotary has the same bits with one thread and with two", "[rotary]") {
   const Case shape{3, 150, 8, 48, 5};
   const auto values = normal_values<float>(elements(shape), 1);
@@ -87,15 +108,23 @@ TEST_CASE("rotary has the same bits with one thread and with two", "[rotary]") {
 
 TEST_CASE("rotary names what is wrong", "[rotary]") {
   std::vector<float> values(63);
-  kernels::Rotary<float> call{
-      .batch = 2, .sequence = 2, .heads = 2, .head_size = 7, .stride = 16, .values = span(values)};
+  std::vector<float> enough(64);
+  kernels::Rotary<float> call{.batch = 2,
+                              .sequence = 2,
+                              .heads = 2,
+                              .head_size = 7,
+                              .stride = 16,
+                              .input = span(std::as_const(enough)),
+                              .out = span(values)};
   const auto message = [&] { return error_of([&] { kernels::cpu::rotary(call); }); };
   CHECK(message() == "[rotary] expected an even head_size above 0, got 7");
   call.head_size = 8;
   call.stride = 15;
   CHECK(message() == "[rotary] expected a stride of at least 16, got 15");
   call.stride = 16;
-  CHECK(message() == "[rotary] expected values of at least 64 elements, got 63");
+  CHECK(message() == "[rotary] expected out of 64 elements, got 63");
+  call.input = span(std::as_const(values));
+  CHECK(message() == "[rotary] expected input of 64 elements, got 63");
   call.base = 0;
   CHECK(message() == "[rotary] expected a base above 0, got 0");
 }

@@ -59,9 +59,10 @@ kernels::Span<const T> span(const std::vector<T>& values) {
   return {values.data(), static_cast<std::int64_t>(values.size())};
 }
 
-// One unit in the last place of 1: 1.2e-7 for float, 2.2e-16 for double.
+// One unit in the last place of 1: 1.2e-7 for float, 2.2e-16 for double, 7.8e-3 for bf16.
 template <typename T>
 constexpr double unit() {
+  if (sizeof(T) == 2) return 0x1p-7;
   return sizeof(T) == sizeof(float) ? 0x1p-23 : 0x1p-52;
 }
 

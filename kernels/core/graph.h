@@ -1,0 +1,37 @@
+// A recorded sequence of a stream's work (a CUDA graph) that one call starts again and again: the
+// host's time for hundreds of launches becomes that of one.
+#pragma once
+
+#include <functional>
+
+#include "kernels/core/stream.h"
+
+namespace obverse::kernels::cuda {
+
+// Move-only. Records addresses and parameters as they are: what a replay is to do otherwise, it
+// must read from memory. The destructor does not wait: work that was started must be done by then.
+class Graph {
+ public:
+  Graph() = default;  // nothing
+  ~Graph();
+  Graph(Graph&& other) noexcept;
+  Graph& operator=(Graph&& other) noexcept;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  // Runs `body`, whose work on `stream` is recorded and not done. Meanwhile the stream's
+  // DeviceMemory comes from a cache that serves recordings of this stream alone, so that nobody
+  // else keeps anything where a replay writes; between two replays such memory keeps nothing.
+  // `body` must not wait for the stream, copy from or to the host but asynchronously, or record on
+  // its own. Passes on what `body` throws; the stream is then as before.
+  static Graph record(Stream& stream, const std::function<void()>& body);
+
+  bool recorded() const { return handle_ != nullptr; }
+  // Gives all of the recorded work to `stream`, in order with its other work. REQUIRES: recorded().
+  void replay(Stream& stream) const;
+
+ private:
+  void* handle_ = nullptr;  // a cudaGraphExec_t
+};
+
+}  // namespace obverse::kernels::cuda
