@@ -187,5 +187,70 @@ TEST_CASE("threads may allocate, share and free at the same time", "[allocator]"
   CHECK(use.system_allocations <= 1 + 4 * kThreads);
 }
 
+TEST_CASE("blocks of steps serve steps alone", "[allocator]") {
+  Allocator allocator;
+  const auto place_of = [&] {
+    const BlockHandle handle(allocator.allocate(1000, MemoryCategory::activations));
+    return handle.get()->memory;
+  };
+  const std::byte* of_step = nullptr;
+  {
+    const Allocator::StepMemory step(allocator);
+    of_step = place_of();
+    CHECK(place_of() == of_step);
+  }
+  const auto* outside = place_of();
+  CHECK(outside != of_step);
+  {
+    const Allocator::StepMemory step(allocator);
+    CHECK(place_of() == of_step);
+    // Freed in a step, but not of it.
+    BlockHandle kept;
+    kept = BlockHandle();
+    CHECK(place_of() == of_step);
+  }
+  CHECK(place_of() == outside);
+  CHECK(allocator.use().system_allocations == 2);
+}
+
+// A source of so many bytes, as a device is.
+class Limited : public engine::MemorySource {
+ public:
+  explicit Limited(std::size_t bytes) : left_(bytes) {}
+  std::byte* take(std::size_t bytes) override {
+    if (bytes > left_) throw std::bad_alloc();
+    left_ -= bytes;
+    sizes_.push_back(bytes);
+    return host_->take(bytes);
+  }
+  void give_back(std::byte* memory) noexcept override {
+    left_ += sizes_.front();  // tests give back one size alone
+    host_->give_back(memory);
+  }
+  void poison(std::byte* memory, std::size_t bytes) override { host_->poison(memory, bytes); }
+
+ private:
+  std::unique_ptr<engine::MemorySource> host_ = engine::host_memory();
+  std::size_t left_;
+  std::vector<std::size_t> sizes_;
+};
+
+TEST_CASE("a full source gets cached blocks back, but those of steps", "[allocator]") {
+  Allocator allocator(std::make_unique<Limited>(4096));
+  const auto take = [&](std::size_t bytes) {
+    const BlockHandle handle(allocator.allocate(bytes, MemoryCategory::activations));
+  };
+  take(1024);
+  take(4096);  // needs the cached kilobyte
+  CHECK(allocator.use().reserved_bytes == 4096);
+  Allocator stepping(std::make_unique<Limited>(4096));
+  {
+    const Allocator::StepMemory step(stepping);
+    const BlockHandle handle(stepping.allocate(1024, MemoryCategory::activations));
+  }
+  CHECK_THROWS_AS(stepping.allocate(4096, MemoryCategory::activations), std::bad_alloc);
+  CHECK(stepping.use().reserved_bytes == 1024);
+}
+
 }  // namespace
 }  // namespace obverse::tests

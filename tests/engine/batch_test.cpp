@@ -98,5 +98,25 @@ TEST_CASE("a batch says what it expected", "[batch]") {
   CHECK(error(0, 3) == "[batch] expected as many targets as inputs and at least one, got 0 and 0");
 }
 
+TEST_CASE("a longer layout pads all examples", "[batch]") {
+  const auto device = Device::cpu();
+  const auto examples = three_examples();
+  engine::BatchLayout layout = engine::batch_layout(examples, 0, 3);
+  CHECK(layout.sequence == 4);
+  CHECK((layout.padded && layout.weighted));
+  layout.sequence = 5;
+  std::vector<std::int32_t> words(static_cast<std::size_t>(layout.words()), 77);
+  engine::write_batch(layout, examples, 0, words.data());
+  const auto all = engine::Tensor::from(device, {layout.words()}, words);
+  const Batch batch = engine::batch_in(all, layout);
+  CHECK(ids_of(batch.ids) == Ids{5, 6, 0, 0, 0, 7, 8, 9, 10, 0, 12, 0, 0, 0, 0});
+  CHECK(ids_of(batch.lengths) == Ids{2, 4, 1});
+  CHECK(ids_of(batch.prefixes) == Ids{1, 3, 0});
+  CHECK(batch.weights.to_vector<float>()[7] == 0.5f);
+  layout.sequence = 3;
+  CHECK(error_of([&] { engine::write_batch(layout, examples, 0, words.data()); }) ==
+        "[batch] expected examples of at most 3 tokens, got 4");
+}
+
 }  // namespace
 }  // namespace obverse::tests

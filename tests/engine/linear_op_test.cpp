@@ -126,5 +126,16 @@ TEST_CASE("linear says what it expected", "[linear]") {
         "[tensor] expected elements of type f64, got f32");
 }
 
+#ifdef OBVERSE_EMULATED
+TEST_CASE("linear says that a build has no cuBLAS", "[linear][device]") {
+  const auto device = Device::cuda();
+  device.choose_matmul(engine::MatmulChoice::cublas);
+  Tape tape(device, Tape::Mode::inference);
+  const Variable ones(Tensor::from<float>(device, {1, 1}, {1.0f}));
+  CHECK(error_of([&] { linear(tape, ones, ones); }) ==
+        "[matmul] expected own, got cublas, which this build has not");
+}
+#endif
+
 }  // namespace
 }  // namespace obverse::tests

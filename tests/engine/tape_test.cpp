@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/matmul.h"
 #include "tests/support/catch.h"
@@ -229,6 +230,41 @@ TEST_CASE_METHOD(Fixture, "dropout keys differ within a step and repeat with it"
   tape.set_random(5, 1);
   CHECK(first_of() == a);
   CHECK(first_of() == b);
+}
+
+TEST_CASE_METHOD(Fixture, "backward takes the gradient of any output", "[tape]") {
+  const Variable x = tape.leaf(Tensor::from<double>(device, {3}, {1.0, 2.0, 3.0}));
+  const Variable y = add(tape, x, x, 1.0, 2.0);
+  tape.backward(y, Tensor::from<double>(device, {3}, {1.0, 10.0, 100.0}));
+  CHECK(x.gradient().to_vector<double>() == std::vector<double>{3.0, 30.0, 300.0});
+}
+
+TEST_CASE_METHOD(Fixture, "a recomputed part runs again with the same dropouts", "[tape]") {
+  int runs = 0;
+  const auto part = [&](Tape& on, const Variable& input) {
+    ++runs;
+    return dropout(on, dropout(on, input, Variable(), 0.5), Variable(), 0.5);
+  };
+  const auto gradient_of = [&](bool recomputed) {
+    tape.set_random(3, 4);
+    const Variable x = tape.leaf(Tensor::from(device, {64}, normal_values<double>(64, 1)));
+    const Variable before = dropout(tape, x, Variable(), 0.5);
+    const Variable middle = recomputed ? tape.recompute(before, part) : part(tape, before);
+    const Variable after = dropout(tape, middle, Variable(), 0.5);
+    tape.backward(after, Tensor::from(device, {64}, normal_values<double>(64, 2)));
+    return x.gradient().to_vector<double>();
+  };
+  const auto kept = gradient_of(false);
+  CHECK(runs == 1);
+  CHECK(gradient_of(true) == kept);
+  CHECK(runs == 3);
+  CHECK(tape.recording());
+  const Variable constant(one_value(device, 1.0));
+  CHECK(error_of([&] { tape.recompute(constant, part); }) ==
+        "[recompute] expected an input that needs a gradient");
+  Tape inference(device, Tape::Mode::inference);
+  (void)inference.recompute(constant, part);
+  CHECK(runs == 4);
 }
 
 }  // namespace
