@@ -48,6 +48,15 @@ LaunchTimes::LaunchTimes(const engine::Device& device) : device_(device) { devic
 
 LaunchTimes::~LaunchTimes() { device_.observe(nullptr); }
 
+// Launches that are recorded take no time yet.
+bool LaunchTimes::measures() const {
+  if (failure_ != nullptr) return false;
+#ifdef OBVERSE_WITH_CUDA
+  if (device_.kind() == engine::DeviceKind::cuda) return !device_.stream().recording();
+#endif
+  return true;
+}
+
 void LaunchTimes::mark() {
 #ifdef OBVERSE_WITH_CUDA
   if (device_.kind() == engine::DeviceKind::cuda) {
@@ -59,7 +68,7 @@ void LaunchTimes::mark() {
 }
 
 void LaunchTimes::before(const char* kernel) {
-  if (failure_ != nullptr) return;
+  if (!measures()) return;
   try {
     names_.emplace_back(kernel);
     mark();
@@ -69,7 +78,7 @@ void LaunchTimes::before(const char* kernel) {
 }
 
 void LaunchTimes::after(const char* /*kernel*/) {
-  if (failure_ != nullptr) return;
+  if (!measures()) return;
   try {
     mark();
   } catch (...) {

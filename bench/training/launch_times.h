@@ -47,6 +47,7 @@ class LaunchTimes : public engine::LaunchObserver {
   std::vector<KernelTime> totals();
 
  private:
+  bool measures() const;
   void mark();
   double seconds_of(std::size_t launch);
 

@@ -38,19 +38,28 @@ std::int64_t taken_from_device(const engine::Device& device) {
   return 0;
 }
 
+// How often memory was asked for: by tensors, and on a device by what kernels need beside them.
+std::int64_t allocations_of(const engine::Allocator& allocator) {
+  std::int64_t count = allocator.use().system_allocations;
+#ifdef OBVERSE_WITH_CUDA
+  count += kernels::cuda::device_memory_statistics().allocations;
+#endif
+  return count;
+}
+
 void time_steps(Trainer& trainer, const TrainingBenchOptions& options,
                 const engine::Allocator& allocator, TrainingFigures& figures) {
   // On the CPU a step is done when it has begun.
   const std::int64_t ahead = options.device == engine::DeviceKind::cuda ? 2 : 1;
   const std::int64_t all = options.warmup + options.steps;
-  std::int64_t begun = 0, allocations = allocator.use().system_allocations;
+  std::int64_t begun = 0, allocations = allocations_of(allocator);
   std::vector<double> seconds;
   double last = seconds_now();
   for (std::int64_t ended = 0; ended < all; ++ended) {
     for (; begun < all && trainer.steps_under_way() < ahead; ++begun) trainer.begin_step();
     figures.loss = trainer.end_step().loss;
     const double now = seconds_now();
-    if (ended + 1 == options.warmup) allocations = allocator.use().system_allocations;
+    if (ended + 1 == options.warmup) allocations = allocations_of(allocator);
     if (ended >= options.warmup) {
       seconds.push_back(now - last);
       figures.window_seconds += now - last;
@@ -59,7 +68,7 @@ void time_steps(Trainer& trainer, const TrainingBenchOptions& options,
   }
   figures.step = timing_of(std::move(seconds));
   figures.memory = allocator.use();
-  figures.allocations = figures.memory.system_allocations - allocations;
+  figures.allocations = allocations_of(allocator) - allocations;
 }
 
 void time_kernels(Trainer& trainer, const engine::Device& device, std::int64_t steps,

@@ -37,6 +37,19 @@ constexpr std::int64_t kScalarWords = kFactorWord + 2;
 
 // Fewer shapes, and fewer graphs, than there are lengths.
 constexpr std::int64_t kSequenceMultiple = 8;
+// Each takes memory of the driver's own; steps of further shapes stay eager.
+constexpr std::size_t kMostGraphs = 64;
+
+// Of tensors, and of what kernels need beside them: the same whether a step is recorded or not.
+class StepMemory {
+ public:
+  explicit StepMemory(const Device& device)
+      : of_tensors_(device.allocator()), of_kernels_(device.stream()) {}
+
+ private:
+  Allocator::StepMemory of_tensors_;
+  Stream::StepMemory of_kernels_;
+};
 
 }  // namespace
 
@@ -46,9 +59,9 @@ struct DeviceSteps::Machinery {
   struct Slot {
     PinnedMemory input, results;
     kernels::cuda::DeviceMemory staged;
-    Event copied;    // input is in `staged`, on the copying stream
-    Event consumed;  // `staged` has been read, on the device's stream
-    Event finished;  // results have arrived
+    Event copied{Event::Use::order};    // input is in `staged`, on the copying stream
+    Event consumed{Event::Use::order};  // `staged` has been read, on the device's stream
+    Event finished{Event::Use::order};  // results have arrived
   };
 
   explicit Machinery(Stream& main_stream) : main(main_stream) {}
@@ -117,7 +130,7 @@ void DeviceSteps::stage(const std::vector<Example>& examples, const BatchLayout&
     // Graphs know the old address. The longest comes first (rehearse()), so that this is rare.
     machinery_->main.synchronize();
     machinery_->graphs.clear();
-    capacity_ = words;
+    capacity_ = 0;
     inputs_ = Tensor::empty(model_.device(), {words}, DType::i32, MemoryCategory::inputs);
     for (Machinery::Slot& slot : machinery_->slots) {
       slot.copied.synchronize();
@@ -125,6 +138,7 @@ void DeviceSteps::stage(const std::vector<Example>& examples, const BatchLayout&
       slot.staged = kernels::cuda::DeviceMemory(machinery_->main,
                                                 static_cast<std::size_t>(words) * kWordBytes);
     }
+    capacity_ = words;
   }
   Machinery::Slot& slot = machinery_->slots[static_cast<std::size_t>(begun_ % kMostBegun)];
   slot.copied.synchronize();  // of the step before the last: done long since
@@ -179,19 +193,28 @@ void DeviceSteps::begin(const std::vector<Example>& examples, std::int64_t step,
           " steps that have begun and not ended");
   const Device& device = model_.device();
   const BatchLayout layout = layout_of(examples);
+  const double normalizer = total_weight(examples);
+  require(normalizer > 0.0, "[trainer] expected a normalizer above 0, got ", normalizer,
+          " (a batch without any target?)");
   Scalars scalars{};
   write_adamw_step(learning_rate, step, scalars.adamw_step);
   scalars.dropout_step = Tape::dropout_step(static_cast<std::uint64_t>(step));
-  scalars.loss_factor = static_cast<float>(1.0 / total_weight(examples));
+  scalars.loss_factor = static_cast<float>(1.0 / normalizer);
   stage(examples, layout, scalars);
-  const Allocator::StepMemory of_steps(device.allocator());
-  const auto run = [&] { run_step(layout); };
-  const auto [graph, is_new] = machinery_->graphs.try_emplace(layout);
-  if (is_new || !settings_.graphs) {
-    run();
-  } else {
-    if (!graph->second.recorded()) graph->second = Graph::record(machinery_->main, run);
-    graph->second.replay(machinery_->main);
+  {
+    const StepMemory of_steps(device);
+    auto& graphs = machinery_->graphs;
+    const auto found = graphs.find(layout);
+    if (found == graphs.end() || !settings_.graphs) {
+      run_step(layout);
+      if (found == graphs.end() && graphs.size() < kMostGraphs) graphs.try_emplace(layout);
+    } else {
+      Graph& graph = found->second;
+      if (!graph.recorded()) {
+        graph = Graph::record(machinery_->main, [&] { run_step(layout); });
+      }
+      graph.replay(machinery_->main);
+    }
   }
   Machinery::Slot& slot = machinery_->slots[static_cast<std::size_t>(begun_ % kMostBegun)];
   kernels::cuda::copy_to_host_later(machinery_->main, slot.results.data(),
@@ -215,7 +238,7 @@ void DeviceSteps::rehearse(const std::vector<Example>& examples) {
   Scalars scalars{};
   scalars.loss_factor = 1.0f;
   stage(examples, layout, scalars);
-  const Allocator::StepMemory of_steps(model_.device().allocator());
+  const StepMemory of_steps(model_.device());
   run_micro_batches(layout);
   model_.device().synchronize();
 }

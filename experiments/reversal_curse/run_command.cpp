@@ -1,5 +1,6 @@
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cxxopts.hpp>
 #include <sstream>
 #include <thread>
@@ -194,7 +195,11 @@ int run_command(int argc, char** argv, const std::string& command_line) {
   cxxopts::Options options = describe_options();
   const auto parsed = parse_or_help(options, argc, argv);
   if (!parsed) return 0;
-  const std::vector<RunSettings> runs = checked_runs(grid_options(*parsed));
+  const GridOptions options_of_grid = grid_options(*parsed);
+  // Two streams a run: with CUDA's eight queues, one run's copies would wait behind another's step.
+  // Read when CUDA starts; no other thread runs yet.
+  if (options_of_grid.device == "cuda") setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+  const std::vector<RunSettings> runs = checked_runs(options_of_grid);
   const int jobs = std::min<int>(checked_jobs(*parsed), static_cast<int>(runs.size()));
   nlohmann::json grid = {{"command", command_line},
                          {"preset", (*parsed)["preset"].as<std::string>()},

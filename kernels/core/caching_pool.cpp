@@ -8,7 +8,10 @@ int CachingPool::size_class_of(std::size_t bytes) {
   return bytes > class_bytes(kSizeClasses - 1) ? kSizeClasses : Classes::of(bytes);
 }
 
-CachingPool::~CachingPool() { release_all(); }
+CachingPool::~CachingPool() {
+  kept_.clear();
+  release_all();
+}
 
 CachingPool::Block* CachingPool::pop(FreeBlocks& blocks, int size_class) {
   Block* block = blocks[static_cast<std::size_t>(size_class)];
@@ -67,8 +70,14 @@ void CachingPool::free(Block* block) noexcept {
   push(own == of_stream_.end() ? of_no_stream_ : own->second, block);
 }
 
+void CachingPool::keep(const void* stream) {
+  const std::lock_guard lock(mutex_);
+  kept_.insert(stream);
+}
+
 void CachingPool::forget(const void* stream) noexcept {
   const std::lock_guard lock(mutex_);
+  kept_.erase(stream);
   const auto own = of_stream_.find(stream);
   if (own == of_stream_.end()) return;
   for (int size_class = 0; size_class < kSizeClasses; ++size_class) {
@@ -88,7 +97,9 @@ void CachingPool::release(FreeBlocks& blocks) noexcept {
 }
 
 void CachingPool::release_all() noexcept {
-  for (auto& [stream, blocks] : of_stream_) release(blocks);
+  for (auto& [stream, blocks] : of_stream_) {
+    if (kept_.count(stream) == 0) release(blocks);
+  }
   release(of_no_stream_);
 }
 

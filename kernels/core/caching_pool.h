@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "kernels/core/device_memory.h"
 #include "kernels/core/size_classes.h"
@@ -51,6 +52,9 @@ class CachingPool {
   // and so do those that it still has in use, once freed.
   void forget(const void* stream) noexcept;
   void release_cached() noexcept;
+  // From now on the stream's cached blocks go back to nobody, however little there is, until it is
+  // forgotten: recorded graphs write to them again.
+  void keep(const void* stream);
 
   DeviceMemoryStatistics statistics() const;
 
@@ -77,6 +81,7 @@ class CachingPool {
   const Source source_;
   mutable std::mutex mutex_;
   std::map<const void*, FreeBlocks> of_stream_;
+  std::set<const void*> kept_;
   FreeBlocks of_no_stream_{};
   DeviceMemoryStatistics statistics_;
 };

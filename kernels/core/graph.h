@@ -3,10 +3,15 @@
 #pragma once
 
 #include <functional>
+#include <shared_mutex>
 
 #include "kernels/core/stream.h"
 
 namespace obverse::kernels::cuda {
+
+// Held shared by whoever records, and alone by calls that a recording of another thread may not
+// have beside it: those that wait for the whole device.
+std::shared_mutex& recordings();
 
 // Move-only. Records addresses and parameters as they are: what a replay is to do otherwise, it
 // must read from memory. The destructor does not wait: work that was started must be done by then.
@@ -19,11 +24,11 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  // Runs `body`, whose work on `stream` is recorded and not done. Meanwhile the stream's
-  // DeviceMemory comes from a cache that serves recordings of this stream alone, so that nobody
-  // else keeps anything where a replay writes; between two replays such memory keeps nothing.
-  // `body` must not wait for the stream, copy from or to the host but asynchronously, or record on
-  // its own. Passes on what `body` throws; the stream is then as before.
+  // Runs `body`, whose work on `stream` is recorded and not done.Meanwhile the stream's
+  // DeviceMemory comes from a cache of its own (Stream::StepMemory), which from then on gives
+  // nothing back to the device: nobody else keeps anything where a replay writes.  // `body` must
+  // not wait for the stream, copy from or to the host but asynchronously, or record on its own.
+  // Passes on what `body` throws; the stream is then as before.
   static Graph record(Stream& stream, const std::function<void()>& body);
 
   bool recorded() const { return handle_ != nullptr; }

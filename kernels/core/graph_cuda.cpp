@@ -1,12 +1,20 @@
 #include <cuda_runtime.h>
 
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "kernels/core/check.h"
 #include "kernels/core/cuda_check.h"
+#include "kernels/core/device_pool.h"
 #include "kernels/core/graph.h"
 
 namespace obverse::kernels::cuda {
+
+std::shared_mutex& recordings() {
+  static auto* const kMutex = new std::shared_mutex;  // outlives every stream
+  return *kMutex;
+}
 
 Graph::~Graph() {
   if (handle_ != nullptr)
@@ -21,6 +29,8 @@ Graph& Graph::operator=(Graph&& other) noexcept {
 }
 
 Graph Graph::record(Stream& stream, const std::function<void()>& body) {
+  const std::shared_lock beside(recordings());
+  device_pool().keep(stream.steps_key());
   // Relaxed: a cache that has no block left asks the device for one, which the stricter modes
   // refuse here and in every other thread.
   OBVERSE_CUDA_CHECK(cudaStreamBeginCapture(native(stream), cudaStreamCaptureModeRelaxed));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace obverse::kernels::cuda {
 
@@ -29,23 +30,41 @@ class Stream {
   // once its work is done.
   std::shared_ptr<void>& library() { return library_; }
 
-  // What the device's memory is cached by: while recording, another one than else.
-  const void* memory_key() const {
-    return static_cast<const char*>(handle_) + (recording_ ? 1 : 0);
-  }
+  // What the device's memory is cached by: of work that is recorded, or may be, another one than
+  // else.
+  const void* memory_key() const { return of_steps_ || recording_ ? steps_key() : handle_; }
+  const void* steps_key() const { return static_cast<const char*>(handle_) + 1; }
+
+  // While one lives, DeviceMemory comes from the cache that recordings of this stream have, so that
+  // work has the same memory whether it is recorded or done. Nothing is kept there from one to the
+  // next.
+  class StepMemory {
+   public:
+    explicit StepMemory(Stream& stream)
+        : stream_(stream), before_(std::exchange(stream.of_steps_, true)) {}
+    ~StepMemory() { stream_.of_steps_ = before_; }
+    StepMemory(const StepMemory&) = delete;
+    StepMemory& operator=(const StepMemory&) = delete;
+
+   private:
+    Stream& stream_;
+    bool before_;
+  };
 
  private:
   friend class Graph;
   void* handle_ = nullptr;
   int multiprocessors_ = 1;
-  bool recording_ = false;
+  bool recording_ = false, of_steps_ = false;
   std::shared_ptr<void> library_;
 };
 
 // A point in a stream's work, and the clock of the device. Move-only.
 class Event {
  public:
-  Event();
+  // One without a clock costs less, and who waits for it leaves the processor to others.
+  enum class Use { time, order };
+  explicit Event(Use use = Use::time);
   ~Event();
   Event(Event&& other) noexcept;
   Event& operator=(Event&& other) noexcept;

@@ -30,7 +30,7 @@ Stream::~Stream() {
   static_cast<void>(cudaStreamSynchronize(native(*this)));
   library_.reset();
   device_pool().forget(handle_);
-  device_pool().forget(static_cast<const char*>(handle_) + 1);
+  device_pool().forget(steps_key());
   static_cast<void>(cudaStreamDestroy(native(*this)));
 }
 
@@ -50,9 +50,11 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 
 void Stream::synchronize() { OBVERSE_CUDA_CHECK(cudaStreamSynchronize(native(*this))); }
 
-Event::Event() {
+Event::Event(Use use) {
   cudaEvent_t event = nullptr;
-  OBVERSE_CUDA_CHECK(cudaEventCreate(&event));
+  const unsigned flags =
+      use == Use::time ? cudaEventDefault : cudaEventDisableTiming | cudaEventBlockingSync;
+  OBVERSE_CUDA_CHECK(cudaEventCreateWithFlags(&event, flags));
   handle_ = event;
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "kernels/core/device_memory.h"
+#include "kernels/core/graph.h"
 #include "kernels/core/stream.h"
 #include "kernels/matmul/cublas_call.h"
 #include "kernels/matmul/matmul.h"
@@ -42,6 +43,7 @@ class Handles {
         return handle;
       }
     }
+    const std::lock_guard alone(recordings());
     cublasHandle_t handle = nullptr;
     check(cublasCreate(&handle), "cublasCreate");
     // Of a split depth's sums, too, none is rounded to bf16. TF32 is off until it is asked for.
@@ -53,6 +55,7 @@ class Handles {
     return handle;
   }
   void give_back(cublasHandle_t handle) {
+    const std::lock_guard alone(recordings());
     static_cast<void>(cublasSetStream(handle, nullptr));  // and forgets the workspace
     const std::lock_guard lock(mutex_);
     free_.push_back(handle);

@@ -130,8 +130,9 @@ __device__ __forceinline__ void rotate_heads(const Rotary<T>& x, const Part& par
     OBVERSE_UNROLL
     for (int pair = 0; pair < count; ++pair) {
       const auto a = static_cast<float>(first[i][pair]), b = static_cast<float>(second[i][pair]);
-      turned_first[pair] = a * turns.cosine[pair] - b * turns.sine[pair];
-      turned_second[pair] = b * turns.cosine[pair] + a * turns.sine[pair];
+      // Written out: nvcc would round one product or the other, as it likes for each path.
+      turned_first[pair] = std::fma(a, turns.cosine[pair], -(b * turns.sine[pair]));
+      turned_second[pair] = std::fma(b, turns.cosine[pair], a * turns.sine[pair]);
     }
     store_rounded(x.out, at[i], turned_first);
     store_rounded(x.out, at[i] + half, turned_second);

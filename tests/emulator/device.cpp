@@ -170,7 +170,7 @@ Stream::~Stream() {
   }
   library_.reset();
   pool().forget(handle_);
-  pool().forget(static_cast<const char*>(handle_) + 1);
+  pool().forget(steps_key());
   delete static_cast<EmulatedStream*>(handle_);
 }
 Stream::Stream(Stream&& other) noexcept
@@ -190,7 +190,7 @@ void Stream::synchronize() {
   finish(emulated(handle_), emulated(handle_).given);
 }
 
-Event::Event() : handle_(new EmulatedEvent) {}
+Event::Event(Use /*use*/) : handle_(new EmulatedEvent) {}
 Event::~Event() { delete static_cast<EmulatedEvent*>(handle_); }
 Event::Event(Event&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
 Event& Event::operator=(Event&& other) noexcept {
@@ -222,6 +222,7 @@ Graph& Graph::operator=(Graph&& other) noexcept {
 }
 Graph Graph::record(Stream& stream, const std::function<void()>& body) {
   forbid_while_recording(stream, "another recording");
+  pool().keep(stream.steps_key());
   auto work = std::make_unique<std::vector<Work>>();
   emulated(stream.handle()).record = work.get();
   stream.recording_ = true;

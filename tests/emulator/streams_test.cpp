@@ -179,5 +179,18 @@ TEST_CASE("a full device says what was asked for", "[emulator]") {
   CHECK(error_text([&] { const DeviceArray<float> fits(stream, 100); }) == "nothing thrown");
 }
 
+TEST_CASE("work of steps has the memory of recordings", "[emulator]") {
+  Stream stream;
+  const void* done = nullptr;
+  {
+    const Stream::StepMemory step(stream);
+    done = DeviceArray<float>(stream, 5000).span().data();
+  }
+  CHECK(DeviceArray<float>(stream, 5000).span().data() != done);
+  const void* recorded = nullptr;
+  Graph::record(stream, [&] { recorded = DeviceArray<float>(stream, 5000).span().data(); });
+  CHECK(recorded == done);
+}
+
 }  // namespace
 }  // namespace obverse::tests

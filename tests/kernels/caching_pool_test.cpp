@@ -138,5 +138,23 @@ TEST_CASE("threads may share a pool", "[caching_pool]") {
   CHECK(pool.statistics().allocations <= 20);
 }
 
+TEST_CASE("blocks that are kept go back to nobody before they are forgotten", "[caching_pool]") {
+  FakeDevice device;
+  CachingPool pool(device.source());
+  pool.keep(kFirst);
+  pool.free(pool.allocate(kFirst, 700 * 1024));
+  pool.free(pool.allocate(kSecond, 200 * 1024));
+  CHECK(pool.allocate(kSecond, 600 * 1024) == nullptr);  // the other stream's block did not do
+  CHECK(pool.statistics().reserved_bytes > 700 * 1024);
+  pool.release_cached();
+  CHECK(device.blocks.size() == 1);
+  pool.forget(kFirst);
+  auto* const block = pool.allocate(kSecond, 600 * 1024);
+  CHECK(block != nullptr);
+  pool.free(block);
+  pool.release_cached();
+  CHECK(device.used == 0);
+}
+
 }  // namespace
 }  // namespace obverse::tests
