@@ -108,8 +108,9 @@ function(obverse_operations)
   list(REMOVE_DUPLICATES names)
   list(REMOVE_ITEM names core)
   foreach(name ${names})
-    foreach(file kernels/${name}/${name}.h kernels/${name}/${name}_cpu.cpp engine/ops/${name}.cpp
-                 tests/kernels/${name}_test.cpp bench/kernels/${name}_bench.cpp)
+    foreach(file kernels/${name}/${name}.h kernels/${name}/${name}_cpu.cpp kernels/${name}/${name}_cuda.cu
+                 engine/ops/${name}.cpp tests/kernels/${name}_test.cpp tests/backends/${name}_test.cpp
+                 bench/kernels/${name}_bench.cpp bench/cuda/${name}.cpp)
       if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
         message(FATAL_ERROR "The operation ${name} lacks ${file}. docs/adding_an_operation.md says what it holds.")
       endif()
@@ -117,9 +118,8 @@ function(obverse_operations)
     obverse_library(kernels_${name}_cpu SOURCES ${CMAKE_SOURCE_DIR}/kernels/${name}/${name}_cpu.cpp
                     DEPENDS obverse_kernels_core OpenMP::OpenMP_CXX)
     list(APPEND cpu obverse_kernels_${name}_cpu)
-    # An operation has its CUDA kernels where its folder holds them.
     file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/${name}/*_cuda.cu)
-    if(OBVERSE_CUDA_ENABLED AND kernels)
+    if(OBVERSE_CUDA_ENABLED)
       obverse_library(kernels_${name}_cuda SOURCES ${kernels} DEPENDS obverse_kernels_core obverse_kernels_device)
       list(APPEND with_cuda obverse_kernels_${name}_cuda)
       list(APPEND objects "$<TARGET_OBJECTS:obverse_kernels_${name}_cuda>")

@@ -119,7 +119,9 @@ Variable Transformer::normalize(Tape& tape, const Variable& input, const Norm& n
              : rms_norm(tape, input, norm.gain, config_.norm_epsilon);
 }
 
-// residual + dropout(input * weight^T + bias): one matmul epilogue where nothing is dropped.
+// residual + dropout(input * weight^T + bias): one matmul epilogue where nothing is dropped. Adding
+// the residual in the next norm instead, as its kernel can, would write and read the product once
+// more.
 Variable Transformer::onto_residual(Tape& tape, const Variable& input, const Variable& weight,
                                     const Variable& bias, const Variable& residual) const {
   if (config_.dropout == 0.0) {

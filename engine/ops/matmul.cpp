@@ -37,7 +37,7 @@ void multiply(const Device& device, const kernels::Matmul<T, Out>& product) {
       return;
     }
 #else
-    fail("[matmul] expected own, got cublas, which this build has not");
+    fail(why_no_cublas());
 #endif
   }
   OBVERSE_LAUNCH(device, matmul, product);
@@ -114,6 +114,14 @@ Tensor through_activation(const Sizes& sizes, ActivationKind activation,
 }
 
 }  // namespace
+
+std::string why_no_cublas() {
+#ifdef OBVERSE_WITH_CUBLAS
+  return {};
+#else
+  return "[matmul] expected own, got cublas, which this build has not";
+#endif
+}
 
 Variable linear(Tape& tape, const Variable& input, const Variable& weight,
                 const LinearOptions& options) {

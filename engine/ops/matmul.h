@@ -1,6 +1,8 @@
 // Linear layers over the matmul kernel.
 #pragma once
 
+#include <string>
+
 #include "engine/autograd/tape.h"
 #include "kernels/core/activation_kind.h"
 
@@ -13,6 +15,9 @@ struct LinearOptions {
   const Variable* residual = nullptr;  // like the output
   kernels::ActivationKind activation = kernels::ActivationKind::none;
 };
+
+// Empty where a CUDA device may choose cuBLAS (Device::choose_matmul), else why it may not.
+std::string why_no_cublas();
 
 // input [..., input], weight [output, input] -> [..., output].
 Variable linear(Tape& tape, const Variable& input, const Variable& weight,

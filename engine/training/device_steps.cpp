@@ -60,7 +60,6 @@ struct DeviceSteps::Machinery {
     PinnedMemory input, results;
     kernels::cuda::DeviceMemory staged;
     Event copied{Event::Use::order};    // input is in `staged`, on the copying stream
-    Event consumed{Event::Use::order};  // `staged` has been read, on the device's stream
     Event finished{Event::Use::order};  // results have arrived
   };
 
@@ -141,7 +140,7 @@ void DeviceSteps::stage(const std::vector<Example>& examples, const BatchLayout&
     capacity_ = words;
   }
   Machinery::Slot& slot = machinery_->slots[static_cast<std::size_t>(begun_ % kMostBegun)];
-  slot.copied.synchronize();  // of the step before the last: done long since
+  // Nothing waits here for the slot's last use: end() has waited for that step.
   auto* const host = reinterpret_cast<std::int32_t*>(slot.input.data());
   std::memcpy(host, &scalars, sizeof(scalars));
   for (std::int64_t i = 0; i < settings_.micro_batches; ++i) {
@@ -149,13 +148,11 @@ void DeviceSteps::stage(const std::vector<Example>& examples, const BatchLayout&
                 host + kScalarWords + i * layout.words());
   }
   const std::size_t bytes = static_cast<std::size_t>(words) * kWordBytes;
-  slot.consumed.hold(machinery_->copying);
   kernels::cuda::copy_to_device_later(machinery_->copying, slot.staged.data(), host, bytes);
   slot.copied.record(machinery_->copying);
   slot.copied.hold(machinery_->main);
   kernels::cuda::copy_on_device(machinery_->main, inputs_.span<std::int32_t>().data(),
                                 slot.staged.data(), bytes);
-  slot.consumed.record(machinery_->main);
 }
 
 // Forward and backward; the gradients are added up. -> the step's loss [1]

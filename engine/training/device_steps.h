@@ -15,6 +15,8 @@
 
 namespace obverse::engine {
 
+// Sequences are padded to multiples of eight tokens, so that few shapes serve all steps. That
+// changes nothing but which elements dropout drops, since they are counted with the padding.
 class DeviceSteps {
  public:
   struct Settings {

@@ -132,7 +132,7 @@ RunSettings base_settings(const GridOptions& grid, const Preset& preset) {
   require(grid.matmul == "own" || grid.matmul == "cublas",
           "[grid] expected a matmul among own and cublas, got '", grid.matmul, "'");
   require(grid.matmul == "own" || grid.device == "cuda",
-          "[grid] expected matmul own on the CPU, got '", grid.matmul, "'");
+          "[grid] expected --matmul own without --device cuda, got '", grid.matmul, "'");
   run.matmul = grid.matmul == "cublas" ? engine::MatmulChoice::cublas : engine::MatmulChoice::own;
   run.training.recompute =
       enumerated<engine::Recompute>("recompute", "none and blocks", grid.recompute);

@@ -39,7 +39,7 @@ struct RunResult {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;  // non-padding tokens trained on
   double seconds = 0.0;     // training alone
-  std::string device;       // "cpu"
+  std::string device;       // "cpu" or "cuda"
   std::array<std::string, 2> directions;
   std::array<std::vector<Outcome>, kAskedCount> outcomes;  // by Asked; empty where not asked
   std::vector<CurvePoint> curve;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "engine/ops/matmul.h"
 #include "experiments/reversal_curse/evaluation.h"
 #include "experiments/reversal_curse/pairs_world.h"
 #include "experiments/reversal_curse/published_world.h"
@@ -76,7 +77,7 @@ nlohmann::json world_json(const RunSettings& settings) {
 
 namespace {
 
-// How a GPU computes, which changes the last bits of a result. Runs on the CPU say nothing of it.
+// How a GPU computes, which changes results within rounding. Runs on the CPU say nothing of it.
 void add_arithmetic(const RunSettings& settings, nlohmann::json& json) {
   if (settings.device == "cpu") return;
   json["precision"] = settings.precision == engine::DType::bf16 ? "bf16" : "fp32";
@@ -126,6 +127,10 @@ void check(const RunSettings& settings) {
   const engine::Device device = engine::Device::named(settings.device);
   const auto config = complete(settings, make_world(settings), *objective);
   engine::check_trainable(config, device.kind(), settings.precision);
+  if (settings.matmul == engine::MatmulChoice::cublas) {
+    const std::string reason = engine::why_no_cublas();
+    kernels::require(reason.empty(), reason);
+  }
 }
 
 std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool>& stop,

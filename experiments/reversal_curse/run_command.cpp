@@ -30,7 +30,8 @@ cxxopts::Options describe_options() {
       "  obverse-reversal run --preset quick --output runs/quick\n"
       "  obverse-reversal run --objective causal,entity_reversed --name-tokens 1,2,3 "
       "--layers 2,4 --seeds 5\n"
-      "  obverse-reversal run --preset paper --data DIR --output runs/paper\n");
+      "  obverse-reversal run --preset paper --data DIR --output runs/paper\n"
+      "  obverse-reversal run --device cuda --jobs 8\n");
   const auto words = [] { return cxxopts::value<Words>(); };
   const auto numbers = [] { return cxxopts::value<Numbers>(); };
   const auto number = [] { return cxxopts::value<std::int64_t>(); };

@@ -7,9 +7,11 @@
 #include <iomanip>
 #include <mutex>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "experiments/reversal_curse/progress.h"
+#include "kernels/core/device_memory.h"
 
 namespace obverse::reversal {
 namespace {
@@ -77,6 +79,13 @@ SchedulerResult run_missing(const std::vector<RunSettings>& runs, int jobs, RunS
         const std::lock_guard lock(mutex);
         ++result.failed;
         progress.finish_run(name_of(settings) + ": " + error.what());
+      } catch (const kernels::cuda::OutOfMemoryError& error) {
+        const std::lock_guard lock(mutex);
+        if (!failure) {
+          failure = std::make_exception_ptr(std::runtime_error(
+              name_of(settings) + ": " + error.what() + "; so do fewer --jobs at a time"));
+        }
+        stop = true;
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();

@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -25,6 +26,7 @@ namespace obverse::emulation {
 namespace {
 
 bool streams_are_late = false;
+std::atomic<std::int64_t> graphs_replayed{0};
 std::int64_t device_bytes = kMostDeviceBytes;
 
 // Address space for all device memory of the process. Pages are the system's until first touched.
@@ -83,6 +85,8 @@ Arena& arena() {
 
 WithGuardedMemory::WithGuardedMemory() { arena().guard(true); }
 WithGuardedMemory::~WithGuardedMemory() { arena().guard(false); }
+
+std::int64_t replayed_graphs() { return graphs_replayed; }
 
 DeviceAccess::DeviceAccess() { arena().open(); }
 DeviceAccess::~DeviceAccess() { arena().close(); }
@@ -243,6 +247,7 @@ Graph Graph::record(Stream& stream, const std::function<void()>& body) {
 }
 void Graph::replay(Stream& stream) const {
   if (!recorded()) throw std::invalid_argument("[graph] expected a graph that was recorded");
+  ++obverse::emulation::graphs_replayed;
   for (const Work& work : *static_cast<const std::vector<Work>*>(handle_)) {
     kernels::emulation::submit(stream.handle(), work);
   }

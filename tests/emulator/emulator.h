@@ -91,6 +91,9 @@ class WithLateStreams {
   bool before_;
 };
 
+// How many graphs were replayed so far.
+std::int64_t replayed_graphs();
+
 // While it lives, the device has so many bytes more than were taken from it before.
 class WithDeviceBytes {
  public:

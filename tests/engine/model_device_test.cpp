@@ -53,10 +53,11 @@ TEST_CASE("a model's loss and gradient on CUDA are the CPU's in float", "[device
   }
 }
 
-// What rounding to bf16 does to the gradient is measured on the CPU: with weights that are rounded
-// again, at random, from two that are exact. Activations are rounded as often again, forward and
-// backward, some ten times a block where weights are rounded four times; 1 + 10 / 4 such variances,
-// twice, and three deviations of that.
+// What rounding to bf16 does is measured on the CPU, on weights that are moved at random by as much
+// as rounding moves them. Activations are rounded, too, some ten times a block where weights are
+// rounded four times, each with the same relative error: a loss is off by 1 + 10 / 4 such
+// variances, of which three deviations are allowed. A gradient's errors are many and independent,
+// so that their norm hardly varies: twice that of moved weights.
 TEST_CASE("a model's loss and gradient in bf16 are those of double within bf16's noise",
           "[device]") {
   for (const Device& device : cuda_devices()) {
@@ -72,7 +73,7 @@ TEST_CASE("a model's loss and gradient in bf16 are those of double within bf16's
       };
       const auto [loss, gradient] = of_weights(weights);
       double loss_variance = 0.0, gradient_variance = 0.0;
-      constexpr int kDraws = 4;
+      constexpr int kDraws = 8;
       for (int draw = 0; draw < kDraws; ++draw) {
         auto moved = weights;
         for (std::size_t i = 0; i < moved.size(); ++i) {
@@ -83,12 +84,12 @@ TEST_CASE("a model's loss and gradient in bf16 are those of double within bf16's
         loss_variance += (moved_loss - loss) * (moved_loss - loss) / kDraws;
         gradient_variance += std::pow(distance(moved_gradient, gradient), 2) / kDraws;
       }
-      const double deviations = 3.0 * std::sqrt(2.0 * (1.0 + 10.0 / 4.0));
+      const double deviations = 3.0 * std::sqrt(1.0 + 10.0 / 4.0);
       INFO(named.name << ": loss " << loss << ", noise " << std::sqrt(loss_variance)
                       << ", gradient " << norm_of(gradient) << ", noise "
                       << std::sqrt(gradient_variance));
       CHECK(std::abs(half.loss(false) - loss) < deviations * std::sqrt(loss_variance));
-      CHECK(distance(gradients_of(half), gradient) < deviations * std::sqrt(gradient_variance));
+      CHECK(distance(gradients_of(half), gradient) < 2.0 * std::sqrt(gradient_variance));
     }
   }
 }
