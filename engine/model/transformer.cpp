@@ -194,8 +194,10 @@ Variable Transformer::hidden(Tape& tape, const ModelInput& input, Recompute reco
 }
 
 Variable Transformer::logits(Tape& tape, const ModelInput& input, Recompute recompute) const {
-  return linear(tape, hidden(tape, input, recompute),
-                config_.tied_embeddings ? token_table_ : head_weight_);
+  const Variable& head = config_.tied_embeddings ? token_table_ : head_weight_;
+  const Variable x = hidden(tape, input, recompute);
+  return tape.recording() ? linear(tape, x, head)
+                          : Variable(linear_unrounded(x.data(), head.data()));
 }
 
 }  // namespace obverse::engine

@@ -53,7 +53,7 @@ class Transformer {
   // The residual stream behind the last norm: [batch, sequence, width].
   // Throws std::invalid_argument where the sequence is longer than the context.
   Variable hidden(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
-  // [batch, sequence, vocabulary].
+  // [batch, sequence, vocabulary]; where nothing is recorded, of accumulator_of() the model's type.
   Variable logits(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
 
  private:

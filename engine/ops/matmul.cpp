@@ -27,6 +27,16 @@ Shape with_last(const Shape& shape, std::int64_t last) {
   }
 }
 
+Sizes sizes_of(const Tensor& input, const Tensor& weight) {
+  require(weight.shape().dimensions() == 2 && input.shape().dimensions() >= 1 &&
+              input.shape()[-1] == weight.shape()[1],
+          "[linear] expected input [..., ",
+          weight.shape().dimensions() == 2 ? weight.shape()[1] : 0, "] for weight ", weight.shape(),
+          ", got ", input.shape());
+  const std::int64_t width = weight.shape()[1];
+  return {width == 0 ? 0 : input.elements() / width, width, weight.shape()[0]};
+}
+
 template <typename T, typename Out>
 void multiply(const Device& device, const kernels::Matmul<T, Out>& product) {
   if (device.kind() == DeviceKind::cuda && device.matmul_choice() == MatmulChoice::cublas) {
@@ -58,6 +68,7 @@ void multiply_into(const Gradient::Target& target, kernels::Matmul<T> product) {
                                .n = product.n,
                                .k = product.k,
                                .transpose_a = product.transpose_a,
+                               .transpose_b = product.transpose_b,
                                .a = product.a,
                                .b = product.b,
                                .accumulate = target.accumulate,
@@ -115,6 +126,20 @@ Tensor through_activation(const Sizes& sizes, ActivationKind activation,
 
 }  // namespace
 
+Tensor linear_unrounded(const Tensor& input, const Tensor& weight) {
+  const Sizes sizes = sizes_of(input, weight);
+  const Tensor out = Tensor::empty(input.device(), with_last(input.shape(), sizes.output),
+                                   accumulator_of(input.dtype()));
+  with_float_type(input.dtype(), [&]<typename T>(T) {
+    kernels::Matmul<T> product{.m = sizes.rows, .n = sizes.output, .k = sizes.input};
+    product.transpose_b = true;
+    product.a = input.span<T>();
+    product.b = weight.span<T>();
+    multiply_into({out, false}, product);
+  });
+  return out;
+}
+
 std::string why_no_cublas() {
 #ifdef OBVERSE_WITH_CUBLAS
   return {};
@@ -125,13 +150,7 @@ std::string why_no_cublas() {
 
 Variable linear(Tape& tape, const Variable& input, const Variable& weight,
                 const LinearOptions& options) {
-  require(weight.shape().dimensions() == 2 && input.shape().dimensions() >= 1 &&
-              input.shape()[-1] == weight.shape()[1],
-          "[linear] expected input [..., ",
-          weight.shape().dimensions() == 2 ? weight.shape()[1] : 0, "] for weight ", weight.shape(),
-          ", got ", input.shape());
-  const std::int64_t width = weight.shape()[1];
-  const Sizes sizes{width == 0 ? 0 : input.data().elements() / width, width, weight.shape()[0]};
+  const Sizes sizes = sizes_of(input.data(), weight.data());
   const Shape shape = with_last(input.shape(), sizes.output);
   const Tensor out = Tensor::empty(tape.device(), shape, input.data().dtype());
   const Variable none;

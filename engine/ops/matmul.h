@@ -23,4 +23,8 @@ std::string why_no_cublas();
 Variable linear(Tape& tape, const Variable& input, const Variable& weight,
                 const LinearOptions& options = {});
 
+// input * weight^T without history, in accumulator_of() their type: bf16 would leave three digits
+// of a logit, and make ties of answers that are none.
+Tensor linear_unrounded(const Tensor& input, const Tensor& weight);
+
 }  // namespace obverse::engine

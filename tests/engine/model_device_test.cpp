@@ -94,6 +94,36 @@ TEST_CASE("a model's loss and gradient in bf16 are those of double within bf16's
   }
 }
 
+TEST_CASE("what a bf16 model answers is not rounded to bf16", "[device]") {
+  for (const Device& device : cuda_devices()) {
+    for (const bool tied : {true, false}) {
+      auto config = tiny_model();
+      config.tied_embeddings = tied;
+      const ModelProblem problem(config, device, DType::bf16);
+      engine::Tape tape(device, engine::Tape::Mode::inference);
+      const engine::ModelInput input{
+          engine::Tensor::from(device, {1, 4}, random_ids(4, config.vocabulary, 5)), {}, {}};
+      const auto hidden = problem.model().hidden(tape, input).data().to_doubles();
+      const auto& parameters = problem.model().parameters();
+      const auto head = (tied ? parameters.front() : parameters.back()).variable.data();
+      const auto weights = head.to_doubles();
+      const engine::Tensor logits = problem.model().logits(tape, input).data();
+      CHECK(logits.dtype() == DType::f32);
+      std::vector<double> expected;
+      for (std::int64_t token = 0; token < 4; ++token) {
+        for (std::int64_t word = 0; word < config.vocabulary; ++word) {
+          double sum = 0.0;
+          for (std::int64_t i = 0; i < config.width; ++i) {
+            sum += hidden[token * config.width + i] * weights[word * config.width + i];
+          }
+          expected.push_back(sum);
+        }
+      }
+      check_close(logits.to_vector<float>(), expected, 8 * unit<float>(), 1.0, "logits");
+    }
+  }
+}
+
 TEST_CASE("recomputed blocks give the same bits", "[device]") {
   std::vector<std::pair<Device, DType>> all{{Device::cpu(), DType::f32}};
 #ifdef OBVERSE_EMULATED

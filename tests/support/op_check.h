@@ -51,8 +51,9 @@ inline engine::Tensor tensor_in(const engine::Device& device, engine::DType dtyp
   return tensor;
 }
 
-// A gradient that is there already must be added to, not replaced.
-inline constexpr double kGradientBefore = 7.0;
+// A gradient that is there already must be added to, not replaced. In bf16 a small one, which costs
+// few of the sum's digits.
+inline constexpr double kGradientBefore = 7.0, kGradientBeforeInHalf = 0.5;
 
 // With only input `only` differentiable where it is given. The output's gradient is rounded as
 // inputs in `rounding` would be.
@@ -71,7 +72,11 @@ inline OpResult run_op(const engine::Device& device, engine::DType dtype,
     if (only && *only != i) {
       variables.emplace_back(data);
     } else if (sum != dtype && input.role == OpInput::Role::activation) {
+      before.back() = kGradientBeforeInHalf;
       variables.push_back(tape.leaf(data));
+      variables.back().gradient_handle()->add(
+          tensor_in(device, dtype, input.shape,
+                    std::vector<double>(input.values.size(), kGradientBeforeInHalf)));
     } else {
       before.back() = kGradientBefore;
       const std::vector<double> values(input.values.size(), kGradientBefore);
@@ -116,7 +121,7 @@ inline void check_op_on(const engine::Device& device, engine::DType dtype,
   const double allowed = half ? roundings * 0.5 * unit<kernels::bf16>() : 32 * unit<float>();
   const auto compare = [&](const std::vector<double>& actual, const std::vector<double>& reference,
                            const std::string& what) {
-    double largest = half ? 0.0 : kGradientBefore;
+    double largest = half ? kGradientBeforeInHalf : kGradientBefore;
     for (const double value : reference) largest = std::max(largest, std::abs(value));
     REQUIRE(actual.size() == reference.size());
     for (std::size_t i = 0; i < actual.size(); ++i) {
