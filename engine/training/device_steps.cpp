@@ -84,7 +84,6 @@ DeviceSteps::DeviceSteps(const Transformer& model, Optimizer& optimizer, Tape& t
   losses_ = Tensor::zeros(device, {settings.micro_batches}, DType::f32, MemoryCategory::inputs);
   results_ = Tensor::zeros(device, {2}, DType::f32, MemoryCategory::inputs);
   healthy_ = Tensor::from<float>(device, {1}, {1.0f}, MemoryCategory::inputs);
-  one_ = Tensor::from<float>(device, {1}, {1.0f}, MemoryCategory::inputs);
   for (Machinery::Slot& slot : machinery_->slots) {
     slot.results = PinnedMemory(static_cast<std::size_t>(results_.elements()) * sizeof(float));
   }
@@ -127,12 +126,11 @@ void DeviceSteps::stage(const std::vector<Example>& examples, const BatchLayout&
   const std::int64_t words = kScalarWords + settings_.micro_batches * layout.words();
   if (words > capacity_) {
     // Graphs know the old address. The longest comes first (rehearse()), so that this is rare.
-    machinery_->main.synchronize();
+    machinery_->main.synchronize();  // and so the copies that it was held for
     machinery_->graphs.clear();
     capacity_ = 0;
     inputs_ = Tensor::empty(model_.device(), {words}, DType::i32, MemoryCategory::inputs);
     for (Machinery::Slot& slot : machinery_->slots) {
-      slot.copied.synchronize();
       slot.input = PinnedMemory(static_cast<std::size_t>(words) * kWordBytes);
       slot.staged = kernels::cuda::DeviceMemory(machinery_->main,
                                                 static_cast<std::size_t>(words) * kWordBytes);
@@ -179,7 +177,7 @@ void DeviceSteps::run_step(const BatchLayout& layout) {
   // Once NaN, always NaN: nothing is updated any more, however late the host learns of it.
   const Tensor guarded = scaled_by(loss, healthy_);
   const NormAndScale found = optimizer_.update(inputs_.part(0, {kAdamWStepWords}), guarded);
-  scaled_sum_into(healthy_, found.clip_scale, 0.0, one_, 1.0);
+  scaled_sum_into(healthy_, healthy_, 1.0, found.clip_scale, 0.0);
   results_.part(0, {1}).copy_from(loss);
   results_.part(1, {1}).copy_from(found.norm);
 }

@@ -62,7 +62,7 @@ class DeviceSteps {
   Tensor inputs_;              // [capacity] i32: scalars, then the micro-batches
   Tensor losses_;              // [micro_batches] f32
   Tensor results_;             // [2] f32: loss, gradient norm
-  Tensor healthy_, one_;       // [1] f32: 1, and NaN behind a step that was not finite; 1
+  Tensor healthy_;             // [1] f32: 1, and NaN behind a step that was not finite
   std::unique_ptr<Machinery> machinery_;
   std::int64_t begun_ = 0, ended_ = 0;
 };
