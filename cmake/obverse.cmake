@@ -97,6 +97,37 @@ function(obverse_library name)
   target_link_libraries(obverse_${name} PUBLIC ${library_DEPENDS})
 endfunction()
 
+# obverse_registry(OUTPUT FUNCTION TYPE HEADER PLURAL SOURCES ...): writes a source that defines HEADER's
+# `std::vector<TYPE> FUNCTION()`: what all `std::vector<TYPE> NAME_PLURAL()` return, one of them in every NAME.cpp of
+# SOURCES, in alphabetical order. So a new kind of a thing is a new file and nothing else.
+function(obverse_registry output function type header namespace plural)
+  set(declarations "")
+  set(calls "")
+  list(SORT ARGN)
+  foreach(source ${ARGN})
+    get_filename_component(name ${source} NAME_WE)
+    string(APPEND declarations "std::vector<${type}> ${name}_${plural}();\n")
+    string(APPEND calls "  add(${name}_${plural}());\n")
+  endforeach()
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
+  file(CONFIGURE OUTPUT ${file} @ONLY CONTENT "#include \"${header}\"
+
+#include <vector>
+
+namespace ${namespace} {
+${declarations}
+std::vector<${type}> ${function}() {
+  std::vector<${type}> all;
+  const auto add = [&all](const std::vector<${type}>& some) {
+    all.insert(all.end(), some.begin(), some.end());
+  };
+${calls}  return all;
+}
+}  // namespace ${namespace}
+")
+  set(${output} ${file} PARENT_SCOPE)
+endfunction()
+
 # Every folder of kernels/ but core is an operation, and an operation has all of its files or the build stops.
 function(obverse_operations)
   file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR}/kernels/*/*.h)

@@ -1,61 +1,39 @@
 #include "engine/training/objective.h"
 
+#include <algorithm>
 #include <charconv>
-#include <functional>
-#include <optional>
 
 #include "engine/training/objectives/objectives.h"
+#include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::engine {
 namespace {
 
-struct Entry {
-  ObjectiveDescription description;
-  double
-      usual;  // the number behind the colon where none is given; negative: the objective takes none
-  std::function<std::unique_ptr<Objective>(double)> make;
-};
-
-const std::vector<Entry>& entries() {
-  static const std::vector<Entry> all = {
-      {{"causal", "next-token prediction, left to right"},
-       -1,
-       [](double) { return make_causal(); }},
-      {{"token_reversed",
-        "causal, half of the texts reversed token by token (Golovneva et al. 2024)"},
-       0.5,
-       make_token_reversed},
-      {{"entity_reversed",
-        "causal, half of the texts reversed with names kept whole (Golovneva et al. 2024)"},
-       0.5,
-       make_entity_reversed},
-      {{"masked_fixed", "masked tokens restored, bidirectional, 15 % masked (Devlin et al. 2019)"},
-       0.15,
-       make_masked_fixed},
-      {{"masked_uniform",
-        "masked tokens restored, rate uniform per text: MLM-U, masked diffusion (Kitouni et al. "
-        "2024)"},
-       -1,
-       [](double) { return make_masked_uniform(); }},
-      {{"prefix", "a random prefix read both ways, the rest predicted (Raffel et al. 2020)"},
-       -1,
-       [](double) { return make_prefix(); }},
-  };
-  return all;
-}
-
 std::string known_names() {
   std::string names;
-  for (const Entry& entry : entries()) names += " " + entry.description.name;
+  for (const ObjectiveKind& kind : objective_kinds()) names += " " + kind.name;
   return names;
 }
 
-double number_behind_colon(const std::string& name, const std::string& text) {
+double number_behind(const std::string& name, const std::string& text) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   kernels::require(error == std::errc() && end == text.data() + text.size(),
-                   "[objective] expected ", "a number behind '", name, ":', got '", text, "'");
+                   "[objective] expected a number behind '", name, "', got '", text, "'");
   return value;
+}
+
+std::unique_ptr<Objective> make_one(const std::string& name, const TextSizes& sizes) {
+  const std::size_t at = name.find('@');
+  const std::string kind_name = name.substr(0, at);
+  for (const ObjectiveKind& kind : objective_kinds()) {
+    if (kind.name != kind_name) continue;
+    if (at == std::string::npos) return kind.make(kind.usual, sizes);
+    kernels::require(kind.usual >= 0.0, "[objective] expected no number behind '", kind_name,
+                     "', got '", name, "'");
+    return kind.make(number_behind(kind_name + "@", name.substr(at + 1)), sizes);
+  }
+  kernels::fail("[objective] expected one of", known_names(), ", got '", name, "'");
 }
 
 }  // namespace
@@ -68,23 +46,56 @@ void make_next_token_example(const std::vector<std::int32_t>& tokens, Example& e
   example.targets.assign(tokens.begin() + 1, tokens.end());
 }
 
-std::unique_ptr<Objective> make_objective(const std::string& name) {
-  const std::size_t colon = name.find(':');
-  const std::string kind = name.substr(0, colon);
-  for (const Entry& entry : entries()) {
-    if (entry.description.name != kind) continue;
-    if (colon == std::string::npos) return entry.make(entry.usual);
-    kernels::require(entry.usual >= 0.0, "[objective] expected no number behind '", kind,
-                     "', got '", name, "'");
-    return entry.make(number_behind_colon(kind, name.substr(colon + 1)));
+void Objective::read_question(const std::vector<std::int32_t>& before,
+                              const std::vector<std::int32_t>& answer,
+                              const std::vector<std::int32_t>& after, bool infill,
+                              Reading& reading) const {
+  kernels::require(!infill, "[", name(),
+                   "] expected a question that ends with its answer, got one ", "with a gap");
+  kernels::require(!before.empty() && !answer.empty(),
+                   "[objective] expected text before an answer of at least one token, got ",
+                   before.size(), " and ", answer.size(), " tokens");
+  Example& example = reading.example;
+  example.clear();
+  example.inputs.assign(before.begin(), before.end());
+  example.inputs.insert(example.inputs.end(), answer.begin(), answer.end());
+  example.targets.assign(example.inputs.size(), kernels::kIgnoredTarget);
+  example.prefix = static_cast<std::int32_t>(before.size());
+  reading.places.clear();
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    reading.places.push_back(static_cast<std::int32_t>(before.size() - 1 + i));
   }
-  kernels::fail("[objective] expected one of", known_names(), ", got '", name, "'");
+  const bool ends = !after.empty() && after.front() == kEndOfText;
+  reading.end_place = ends ? static_cast<std::int32_t>(example.inputs.size() - 1) : -1;
+}
+
+std::unique_ptr<Objective> make_objective(const std::string& name, const TextSizes& sizes) {
+  return make_one(name, sizes);
 }
 
 std::vector<ObjectiveDescription> objective_descriptions() {
   std::vector<ObjectiveDescription> descriptions;
-  for (const Entry& entry : entries()) descriptions.push_back(entry.description);
+  for (const ObjectiveKind& kind : objective_kinds()) {
+    descriptions.push_back({kind.name, kind.summary});
+  }
   return descriptions;
+}
+
+std::vector<std::string> split_objectives(const std::string& list) {
+  std::vector<std::string> items;
+  std::size_t begin = 0;
+  bool all_weighted = true;
+  while (begin <= list.size()) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    items.push_back(list.substr(begin, end - begin));
+    all_weighted = all_weighted && items.back().find(':') != std::string::npos &&
+                   items.back().find('+') == std::string::npos;
+    begin = end + 1;
+  }
+  if (!all_weighted || items.size() < 2) return items;
+  std::string mixture = items.front();
+  for (std::size_t i = 1; i < items.size(); ++i) mixture += "+" + items[i];
+  return {mixture};
 }
 
 }  // namespace obverse::engine

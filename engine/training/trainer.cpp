@@ -52,7 +52,7 @@ Trainer::Trainer(const Transformer& model, const Objective& objective,
       options.batch > 0 && options.accumulation > 0 && options.batch % options.accumulation == 0,
       "[trainer] expected a batch above 0 that accumulation divides, got ", options.batch, " and ",
       options.accumulation);
-  require(objective.mask() == model.config().mask,
+  require(objective.allows(model.config().mask),
           "[trainer] expected a model with the mask that objective ", objective.name(), " needs");
   std::size_t longest = 0;
   for (std::size_t i = 0; i < documents.size(); ++i) {

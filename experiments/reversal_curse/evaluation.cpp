@@ -5,31 +5,47 @@
 namespace obverse::reversal {
 namespace {
 
-bool is_asked(const Question& question, engine::Decoding decoding) {
-  return question.asked != Asked::infill || decoding == engine::Decoding::unmasking;
+bool is_asked(const Question& question, const engine::Objective& objective) {
+  return question.asked != Asked::infill || objective.infills();
 }
 
 // The candidates are scored for these alone: they cost more than all else together.
 bool chooses(const World& world, const Question& question) {
-  return question.asked == Asked::trained || question.asked == Asked::reverse ||
-         (question.asked == Asked::both && world.both_choose);
+  switch (question.asked) {
+    case Asked::trained:
+    case Asked::reverse:
+    case Asked::expanded_trained:
+    case Asked::expanded_reverse:
+    case Asked::composed:
+      return true;
+    case Asked::both:
+      return world.both_choose;
+    case Asked::infill:
+    case Asked::unseen:
+    case Asked::in_context:
+    case Asked::wrong_inference:
+      return false;
+  }
+  return false;
 }
 
 }  // namespace
 
 std::array<std::vector<Outcome>, kAskedCount> ask(const engine::Transformer& model,
-                                                  engine::Decoding decoding, const World& world,
+                                                  const engine::Objective& objective,
+                                                  const World& world,
                                                   const std::vector<Question>& questions,
                                                   Thoroughness thoroughness) {
   std::vector<const Question*> asked;
   std::vector<Attempt> right, wrong, candidates;
   for (const Question& question : questions) {
-    if (!is_asked(question, decoding)) continue;
+    if (!is_asked(question, objective)) continue;
     asked.push_back(&question);
     const auto& answers =
         world.candidate_sets[static_cast<std::size_t>(question.candidates)].answers;
     const auto attempt = [&](int answer) {
-      return Attempt{&question.before, &answers[static_cast<std::size_t>(answer)], &question.after};
+      return Attempt{&question.before, &answers[static_cast<std::size_t>(answer)], &question.after,
+                     question.asked == Asked::infill};
     };
     right.push_back(attempt(question.right));
     if (thoroughness == Thoroughness::exact_match) continue;
@@ -39,9 +55,9 @@ std::array<std::vector<Outcome>, kAskedCount> ask(const engine::Transformer& mod
       if (i != question.right) candidates.push_back(attempt(i));
     }
   }
-  const std::vector<Score> right_scores = score(model, decoding, right, true);
-  const std::vector<Score> wrong_scores = score(model, decoding, wrong, false);
-  const std::vector<Score> candidate_scores = score(model, decoding, candidates, false);
+  const std::vector<Score> right_scores = score(model, objective, right, true);
+  const std::vector<Score> wrong_scores = score(model, objective, wrong, false);
+  const std::vector<Score> candidate_scores = score(model, objective, candidates, false);
 
   std::array<std::vector<Outcome>, kAskedCount> outcomes;
   std::size_t next_candidate = 0;

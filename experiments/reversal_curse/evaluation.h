@@ -17,11 +17,12 @@ namespace obverse::reversal {
 // curve.
 enum class Thoroughness { exact_match, everything };
 
-// Outcomes by Asked, in the order of `questions`. Infill questions are left out where the model
-// decodes left to right, which cannot see what stands behind the gap. The choice among candidates
-// is asked for trained and reverse questions.
+// Outcomes by Asked, in the order of `questions`. Infill questions are left out where the objective
+// cannot fill a gap. The choice among candidates is asked for trained, reverse, expanded and
+// composed questions.
 std::array<std::vector<Outcome>, kAskedCount> ask(const engine::Transformer& model,
-                                                  engine::Decoding decoding, const World& world,
+                                                  const engine::Objective& objective,
+                                                  const World& world,
                                                   const std::vector<Question>& questions,
                                                   Thoroughness thoroughness);
 

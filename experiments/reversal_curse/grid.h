@@ -1,8 +1,10 @@
-// Grids: every combination of objective, world, architecture and seed that one command asks for.
+// Grids: every combination of objective, world, architecture, training and seed that one command
+// asks for.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,25 +14,18 @@
 
 namespace obverse::reversal {
 
-// What `run` was asked for. Lists are axes: the grid is their product. Empty lists and zeros take
-// the preset's values.
+// What can vary between runs, by its path in a run's record: "architecture.layers",
+// "training.batch", "world.pairs". Several values are an axis: the grid is the axes' product.
+using Axes = std::map<std::string, std::vector<nlohmann::json>>;
+
+// What `run` was asked for. What is empty takes the preset's value, and what no preset sets is
+// usual.
 struct GridOptions {
   std::string preset = "quick";
+  std::vector<std::string> worlds;
   std::vector<std::string> objectives;
-  std::vector<std::int64_t> name_tokens, pairs, templates, layers, width, heads;
   std::vector<std::uint64_t> seeds;
-  std::vector<std::int64_t> steps;  // empty: the preset's, which may depend on the objective
-  std::vector<std::int64_t> batch;
-  std::vector<double> learning_rate, weight_decay, dropout;
-  std::vector<std::string> position, norm, feed_forward;
-  double beta_2 = -1.0, clip_norm = -1.0;
-  std::int64_t warm_up_steps = -1;
-  std::string schedule;
-  std::int64_t context = 0;
-  bool tied = false;
-  std::vector<double> shares;  // both, forward, reverse
-  std::int64_t unseen_pairs = -1;
-  std::optional<std::int64_t> name_pool;
+  Axes axes;
   std::filesystem::path data;
   std::string device = "cpu";
   std::string precision;  // "fp32" or "bf16"; empty: bf16 on CUDA, fp32 elsewhere
@@ -38,14 +33,17 @@ struct GridOptions {
   std::string recompute = "none";
 };
 
-struct PresetDescription {
-  std::string name, summary;
+// What the command line has to know of a path.
+struct Field {
+  std::string path, help;
+  nlohmann::json usual;  // its type is that of all values
 };
-std::vector<PresetDescription> preset_descriptions();
+// Every field of an architecture but the vocabulary, of training, and of every world.
+std::vector<Field> grid_fields();
 
 // The runs in the order in which they are started: seed by seed, so that a grid stopped half-way
-// has every arm. Throws std::invalid_argument for an unknown preset or word, an empty or repeated
-// axis, or a number out of range.
+// has every arm. Throws std::invalid_argument for an unknown preset, path or word, an option that
+// the world does not have, a repeated value, or a number out of range.
 std::vector<RunSettings> expand(const GridOptions& options);
 
 }  // namespace obverse::reversal

@@ -6,24 +6,36 @@
 
 #include "engine/ops/matmul.h"
 #include "experiments/reversal_curse/evaluation.h"
-#include "experiments/reversal_curse/pairs_world.h"
-#include "experiments/reversal_curse/published_world.h"
 
 namespace obverse::reversal {
 namespace {
 
-// The architecture with what follows from world and objective filled in.
-engine::TransformerConfig complete(const RunSettings& settings, const World& world,
-                                   const engine::Objective& objective) {
+// What a run is made of, each following from the ones before.
+struct Ready {
+  World world;
+  std::unique_ptr<engine::Objective> objective;
+  engine::TransformerConfig config;
+};
+
+Ready prepare(const RunSettings& settings) {
+  Ready ready;
+  ready.world = make_world(settings.world, settings.seed);
+  const engine::TextSizes texts{static_cast<std::int64_t>(ready.world.vocabulary.size()),
+                                ready.world.longest};
+  ready.objective = engine::make_objective(settings.objective, texts);
+  const engine::TextSizes needed = ready.objective->model_sizes(texts);
   engine::TransformerConfig config = settings.architecture;
-  config.vocabulary = static_cast<std::int64_t>(world.vocabulary.size());
-  config.mask = objective.mask();
-  if (config.context == 0) config.context = world.longest;
-  kernels::require(config.context >= world.longest, "[run] expected a context of at least ",
-                   world.longest, " tokens, the longest text of world ", world.name, ", got ",
-                   config.context);
+  config.vocabulary = needed.vocabulary;
+  config.mask = settings.mask.value_or(ready.objective->mask());
+  if (config.context == 0) config.context = needed.longest;
+  kernels::require(config.context >= needed.longest, "[run] expected a context of at least ",
+                   needed.longest, " tokens, the longest text of world ", ready.world.name,
+                   ", got ", config.context);
+  kernels::require(ready.objective->allows(config.mask), "[run] expected a mask that objective ",
+                   settings.objective, " can learn under, got ", nlohmann::json(config.mask));
   config.validate();
-  return config.resolved();
+  ready.config = config.resolved();
+  return ready;
 }
 
 // NaN where nothing was asked.
@@ -54,27 +66,6 @@ std::vector<Question> curve_questions(const World& world) {
 
 }  // namespace
 
-nlohmann::json world_json(const RunSettings& settings) {
-  if (!settings.data.empty()) {
-    return {{"name", "published"},
-            {"experiment", 1},
-            {"name_tokens", 0},
-            {"digest", settings.data_digest},
-            {"facts_shared_by_seeds", true}};
-  }
-  // Without a seed: the run's is the world's.
-  const PairsOptions& pairs = settings.pairs;
-  return {{"name", "pairs"},
-          {"name_tokens", pairs.name_tokens},
-          {"pairs", pairs.pairs},
-          {"templates", pairs.templates},
-          {"share_both", pairs.share_both},
-          {"share_forward", pairs.share_forward},
-          {"share_reverse", pairs.share_reverse},
-          {"unseen_pairs", pairs.unseen_pairs},
-          {"name_pool", pairs.name_pool}};
-}
-
 namespace {
 
 // How a GPU computes, which changes results within rounding. Runs on the CPU say nothing of it.
@@ -89,9 +80,12 @@ void add_arithmetic(const RunSettings& settings, nlohmann::json& json) {
 nlohmann::json to_json(const RunSettings& settings) {
   nlohmann::json training = settings.training;
   training["curve_every"] = settings.curve_every;
+  nlohmann::json architecture = settings.architecture;
+  // Unless it is chosen, the mask follows from the objective.
+  if (!settings.mask) architecture.erase("mask");
   nlohmann::json json = {{"objective", settings.objective},
-                         {"architecture", settings.architecture},
-                         {"world", world_json(settings)},
+                         {"architecture", architecture},
+                         {"world", record_of(settings.world)},
                          {"training", training},
                          {"steps", settings.training.schedule.steps},
                          {"seed", settings.seed},
@@ -100,33 +94,10 @@ nlohmann::json to_json(const RunSettings& settings) {
   return json;
 }
 
-namespace {
-
-World read_published(const RunSettings& settings, PublishedCounts& counts) {
-  try {
-    return make_published_world({.folder = settings.data, .seed = settings.seed}, &counts);
-  } catch (const std::invalid_argument& error) {
-    throw std::runtime_error(error.what());  // bad data, not bad usage
-  }
-}
-
-}  // namespace
-
-World make_world(const RunSettings& settings) {
-  if (!settings.data.empty()) {
-    PublishedCounts counts;
-    return read_published(settings, counts);
-  }
-  PairsOptions options = settings.pairs;
-  options.seed = settings.seed;
-  return make_pairs_world(options);
-}
-
 void check(const RunSettings& settings) {
-  const auto objective = engine::make_objective(settings.objective);
+  const Ready ready = prepare(settings);
   const engine::Device device = engine::Device::named(settings.device);
-  const auto config = complete(settings, make_world(settings), *objective);
-  engine::check_trainable(config, device.kind(), settings.precision);
+  engine::check_trainable(ready.config, device.kind(), settings.precision);
   if (settings.matmul == engine::MatmulChoice::cublas) {
     const std::string reason = engine::why_no_cublas();
     kernels::require(reason.empty(), reason);
@@ -135,28 +106,20 @@ void check(const RunSettings& settings) {
 
 std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool>& stop,
                              const std::function<void(std::int64_t tokens)>& progress) {
-  PublishedCounts counts;
-  const World world =
-      settings.data.empty() ? make_world(settings) : read_published(settings, counts);
-  const auto objective = engine::make_objective(settings.objective);
-  const engine::TransformerConfig config = complete(settings, world, *objective);
+  const Ready ready = prepare(settings);
+  const World& world = ready.world;
+  const engine::Objective& objective = *ready.objective;
   const engine::Device device = engine::Device::named(settings.device);
   device.choose_matmul(settings.matmul);
-  const engine::Transformer model(config, device, settings.seed, settings.precision);
-  engine::Trainer trainer(model, *objective, world.documents, settings.training, settings.seed);
+  const engine::Transformer model(ready.config, device, settings.seed, settings.precision);
+  engine::Trainer trainer(model, objective, world.documents, settings.training, settings.seed);
   const std::vector<Question> followed = curve_questions(world);
 
   RunResult result;
   result.objective = settings.objective;
-  result.architecture = config;
-  result.world = world_json(settings);
-  if (!settings.data.empty()) {
-    result.world["facts"] = counts.facts;
-    result.world["test_prompt_tokens"] = counts.test_prompt_tokens;
-    result.world["unknown_test_prompt_tokens"] = counts.unknown_test_prompt_tokens;
-    result.world["test_rows"] = counts.test_rows;
-    result.world["unanswerable_rows"] = counts.unanswerable_rows;
-  }
+  result.architecture = ready.config;
+  result.world = record_of(settings.world);
+  result.world.update(world.counts);
   result.training = settings.training;
   result.training["curve_every"] = settings.curve_every;
   add_arithmetic(settings, result.training);
@@ -182,15 +145,13 @@ std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool
     result.seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (is_point) {
-      const auto outcomes =
-          ask(model, objective->decoding(), world, followed, Thoroughness::exact_match);
+      const auto outcomes = ask(model, objective, world, followed, Thoroughness::exact_match);
       result.curve.push_back({step, report.loss,
                               accuracy(outcomes[static_cast<std::size_t>(Asked::trained)]),
                               accuracy(outcomes[static_cast<std::size_t>(Asked::reverse)])});
     }
   }
-  result.outcomes =
-      ask(model, objective->decoding(), world, world.questions, Thoroughness::everything);
+  result.outcomes = ask(model, objective, world, world.questions, Thoroughness::everything);
   return result;
 }
 

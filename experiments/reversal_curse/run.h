@@ -11,34 +11,27 @@
 
 #include "engine/model/transformer_config.h"
 #include "engine/training/trainer.h"
-#include "experiments/reversal_curse/pairs_options.h"
 #include "experiments/reversal_curse/results.h"
-#include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
 
 struct RunSettings {
   std::string objective = "causal";  // by name, engine/training/objective.h
-  engine::TransformerConfig
-      architecture;    // vocabulary, mask and, where 0, context follow from world and objective
-  PairsOptions pairs;  // the synthetic world
-  std::filesystem::path data;        // a folder of published data; empty: the synthetic world
-  std::string data_digest;           // of that folder's files: published_digest()
-  engine::TrainingOptions training;  // schedule.steps is the run's length
-  std::int64_t curve_every = 100;    // steps between points of the learning curve
-  std::uint64_t seed = 0;            // of world, initialisation, order, masks
-  std::string device = "cpu";        // or "cuda"
-  engine::DType precision = engine::DType::f32;             // on CUDA bf16, too
+  // Vocabulary and, where 0, context follow from world and objective.
+  engine::TransformerConfig architecture;
+  std::optional<engine::MaskKind> mask;  // another than the objective's own
+  WorldSettings world;
+  engine::TrainingOptions training;              // schedule.steps is the run's length
+  std::int64_t curve_every = 100;                // steps between points of the learning curve
+  std::uint64_t seed = 0;                        // of world, initialisation, order, masks
+  std::string device = "cpu";                    // or "cuda"
+  engine::DType precision = engine::DType::f32;  // on CUDA bf16, too
   engine::MatmulChoice matmul = engine::MatmulChoice::own;  // on CUDA
 };
 
 // All that decides a run's outcome, by name: two runs with equal settings give equal results.
 nlohmann::json to_json(const RunSettings& settings);
-
-// The world of these settings. Throws what the world's factory throws.
-World make_world(const RunSettings& settings);
-// The world's part of to_json, as results.jsonl has it.
-nlohmann::json world_json(const RunSettings& settings);
 
 // Throws std::invalid_argument where the run could not start: an unknown objective, heads that do
 // not divide the width, a context shorter than the world's texts, ... Builds the world, trains

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -10,66 +13,96 @@
 #include "experiments/reversal_curse/grid.h"
 #include "experiments/reversal_curse/run_store.h"
 #include "experiments/reversal_curse/scheduler.h"
+#include "experiments/reversal_curse/worlds/expansion.h"
 
 namespace obverse::reversal {
 namespace {
 
 using Words = std::vector<std::string>;
-using Numbers = std::vector<std::int64_t>;
 
 // A signal handler reaches nothing but what is static.
 std::atomic<bool> stop_requested{false};
 extern "C" void request_stop(int) { stop_requested = true; }
 
+// "architecture.norm_placement" is --norm-placement.
+std::string option_of(const std::string& path) {
+  std::string name = path.substr(path.find('.') + 1);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+// "usual 300 in pairs, 100 in families".
+std::string usual_values(const std::string& name) {
+  std::string text;
+  for (const WorldKind& kind : world_kinds()) {
+    for (const WorldOption& option : kind.options) {
+      if (option.name != name) continue;
+      text += (text.empty() ? "usually " : ", ") +
+              (option.usual.is_string() ? option.usual.get<std::string>() : option.usual.dump()) +
+              " in " + kind.name;
+    }
+  }
+  return text;
+}
+
+bool is_of_every_world(const std::string& name) {
+  for (const WorldOption& option : expansion_options()) {
+    if (option.name == name) return true;
+  }
+  return false;
+}
+
 cxxopts::Options describe_options() {
   cxxopts::Options options(
       "obverse-reversal run",
-      "Trains and asks a grid of models. Options that take a list (a,b,c) are axes: every "
+      "Trains and asks a grid of models. Options that take a list (A,..) are axes: every "
       "combination is run.\nWithout an option the preset decides. The same command "
       "continues what was stopped.\n\n"
       "  obverse-reversal run --preset quick --output runs/quick\n"
       "  obverse-reversal run --objective causal,entity_reversed --name-tokens 1,2,3 "
       "--layers 2,4 --seeds 5\n"
+      "  obverse-reversal run --objective causal:0.95,entity_reversed:0.05\n"
+      "  obverse-reversal run --world families --weight-decay 0,1,3\n"
       "  obverse-reversal run --preset paper --data DIR --output runs/paper\n"
       "  obverse-reversal run --device cuda --jobs 8\n");
   const auto words = [] { return cxxopts::value<Words>(); };
-  const auto numbers = [] { return cxxopts::value<Numbers>(); };
   const auto number = [] { return cxxopts::value<std::int64_t>(); };
-  const auto real = [] { return cxxopts::value<double>(); };
-  const auto reals = [] { return cxxopts::value<std::vector<double>>(); };
   const auto word = [] { return cxxopts::value<std::string>(); };
-  options.add_options("What is run")("preset", "quick or paper; see obverse-reversal list",
-                                     cxxopts::value<std::string>()->default_value("quick"),
-                                     "NAME")("objective", "Objectives", words(), "A,B")(
-      "seeds", "How many seeds (0, 1, ...), or a list of them", word(), "N|A,B")(
-      "steps", "Optimizer steps of every run", numbers(), "N,..");
-  options.add_options("World")("name-tokens", "Tokens a name", numbers(), "K,..")(
-      "pairs", "Facts that training states", numbers(), "N,..")(
-      "templates", "Training phrasings a direction; one more is held out for questions", numbers(),
-      "N,..")("shares", "Parts of the facts stated both ways, forward only, reverse only",
-              cxxopts::value<std::vector<double>>(),
-              "B,F,R")("unseen-pairs", "Further facts that are never stated", number(), "N")(
-      "name-pool",
-      "Name tokens a position; 0: every token belongs to one name, -1: names share them", number(),
-      "N")("data",
-           "A folder of the data of Berglund et al. 2023, Experiment 1, instead of synthetic pairs",
-           word(), "DIR");
-  options.add_options("Model")("layers", "Blocks", numbers(), "N,..")(
-      "width", "Residual stream", numbers(), "N,..")("heads", "Attention heads", numbers(), "N,..")(
-      "context", "Most tokens of a text", number(), "N")(
-      "position", "learned, rotary, alibi or none", words(), "A,B")(
-      "norm", "layer or rms", words(), "A,B")("feed-forward", "gelu, swiglu or relu2", words(),
-                                              "A,B")("tied", "One table for embedding and output")(
-      "dropout", "Rate", reals(), "R,..");
-  options.add_options("Training")("batch", "Texts a step", numbers(), "N,..")(
-      "learning-rate", "Peak", reals(), "R,..")("schedule", "constant, linear or cosine", word(),
-                                                "KIND")("warm-up", "Steps", number(), "N")(
-      "weight-decay", "Of matrices and embeddings", reals(), "R,..")(
-      "beta-2", "AdamW's decay of the squared gradient", real(), "R")(
-      "clip-norm", "Largest gradient norm; 0: no clipping", real(), "R");
   const auto usual = [](const char* value) {
     return cxxopts::value<std::string>()->default_value(value);
   };
+  options.add_options("What is run")("preset", "See obverse-reversal list", usual("quick"), "NAME")(
+      "objective",
+      "Objectives; weights behind colons make a mixture, in a longer list joined by +: "
+      "causal,causal:0.95+entity_reversed:0.05",
+      word(), "A,..")("world", "Worlds", words(), "A,..")(
+      "seeds", "How many seeds (0, 1, ...), or a list of them", word(), "N|A,B")(
+      "data", "A folder of published data, for the worlds that are read from one", word(), "DIR");
+  // The folders of a record's paths, as groups of the help text.
+  for (const auto& [part, title] : {std::pair("world", "World"), std::pair("architecture", "Model"),
+                                    std::pair("training", "Training")}) {
+    auto add = options.add_options(title);
+    for (const Field& field : grid_fields()) {
+      if (field.path.rfind(std::string(part) + ".", 0) != 0) continue;
+      const std::string name = field.path.substr(field.path.find('.') + 1);
+      std::string help = field.help;
+      if (std::string(part) == "world" && !is_of_every_world(name)) {
+        help += "; " + usual_values(name);
+      }
+      add(option_of(field.path), help, words(),
+          field.usual.is_string()           ? "A,.."
+          : field.usual.is_boolean()        ? "BOOL,.."
+          : field.usual.is_number_integer() ? "N,.."
+                                            : "R,..");
+    }
+    if (std::string(part) == "world") {
+      add("shares",
+          "Parts of the facts stated both ways, forward only, backward only: short for "
+          "--share-both "
+          "and --forward-share",
+          cxxopts::value<std::vector<double>>(), "B,F,R");
+    }
+  }
   options.add_options("Machine")("jobs",
                                  "Runs at a time; on the CPU one thread each and usually one a "
                                  "core, on CUDA one stream each and usually 8",
@@ -77,8 +110,7 @@ cxxopts::Options describe_options() {
       "precision", "fp32, or on CUDA bf16 with fp32 weights beside; usually bf16 there", word(),
       "NAME")("matmul", "Matrix products on CUDA: own or cublas", usual("own"), "NAME")(
       "recompute", "What backward computes again to save memory: none or blocks", usual("none"),
-      "WHAT")("output", "Folder of the results",
-              cxxopts::value<std::string>()->default_value("runs/quick"),
+      "WHAT")("output", "Folder of the results; usually runs/ and the preset's name", word(),
               "DIR")("help", "This text");
   return options;
 }
@@ -108,53 +140,69 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
+// One value of an option's list, of the type of `usual`.
+nlohmann::json parse_value(const std::string& option, const std::string& text,
+                           const nlohmann::json& usual) {
+  if (usual.is_string()) return text;
+  if (usual.is_boolean()) {
+    if (text == "true" || text == "false") return text == "true";
+    throw UsageError("expected --" + option + " true or false, got '" + text + "'");
+  }
+  const auto parse = [&]<typename Number>(Number number, const char* what) -> nlohmann::json {
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != end || !std::isfinite(double(number))) {
+      throw UsageError("expected --" + option + " to be " + what + ", got '" + text + "'");
+    }
+    return number;
+  };
+  return usual.is_number_integer() ? parse(std::int64_t{0}, "a whole number")
+                                   : parse(0.0, "a number");
+}
+
+// --shares B,F,R as the two options that it is short for.
+void add_shares(const std::vector<double>& shares, Axes& axes) {
+  const auto told = [&shares] {
+    std::ostringstream text;
+    for (std::size_t i = 0; i < shares.size(); ++i) text << (i > 0 ? "," : "") << shares[i];
+    return text.str();
+  }();
+  if (shares.size() != 3) {
+    throw UsageError("expected three shares (both, forward, reverse), got " + told);
+  }
+  const double one_way = shares[1] + shares[2];
+  if (*std::min_element(shares.begin(), shares.end()) < 0.0 ||
+      !(std::abs(shares[0] + one_way - 1.0) <= 1e-9)) {
+    throw UsageError("expected shares that sum to 1, each 0 or more, got " + told);
+  }
+  axes["world.share_both"] = {shares[0]};
+  axes["world.forward_share"] = {one_way > 0.0 ? shares[1] / one_way : 0.5};
+}
+
 GridOptions grid_options(const cxxopts::ParseResult& parsed) {
   GridOptions grid;
   const auto take = [&]<typename T>(const char* name, T& field) {
     if (parsed.count(name) > 0) field = parsed[name].as<T>();
   };
-  const auto take_number = [&](const char* name, std::int64_t& field, std::int64_t least) {
-    take(name, field);
-    if (parsed.count(name) > 0 && field < least) {
-      throw UsageError("expected --" + std::string(name) + " of at least " + std::to_string(least) +
-                       ", got " + std::to_string(field));
-    }
-  };
-  const auto take_real = [&](const char* name, double& field, double least, double below) {
-    take(name, field);
-    if (parsed.count(name) > 0 && !(field >= least && field < below)) {
-      std::ostringstream message;
-      message << "expected --" << name << " of at least " << least << " and below " << below
-              << ", got " << field;
-      throw UsageError(message.str());
-    }
-  };
   take("preset", grid.preset);
-  take("objective", grid.objectives);
+  take("world", grid.worlds);
+  if (parsed.count("objective") > 0) {
+    grid.objectives = engine::split_objectives(parsed["objective"].as<std::string>());
+  }
   if (parsed.count("seeds") > 0) grid.seeds = parse_seeds(parsed["seeds"].as<std::string>());
-  take("steps", grid.steps);
-  take("name-tokens", grid.name_tokens);
-  take("pairs", grid.pairs);
-  take("templates", grid.templates);
-  take("shares", grid.shares);
-  take_number("unseen-pairs", grid.unseen_pairs, 0);
-  if (parsed.count("name-pool") > 0) grid.name_pool = parsed["name-pool"].as<std::int64_t>();
-  take("layers", grid.layers);
-  take("width", grid.width);
-  take("heads", grid.heads);
-  take_number("context", grid.context, 1);
-  take("position", grid.position);
-  take("norm", grid.norm);
-  take("feed-forward", grid.feed_forward);
-  grid.tied = parsed.count("tied") > 0 && parsed["tied"].as<bool>();
-  take("dropout", grid.dropout);
-  take("batch", grid.batch);
-  take("learning-rate", grid.learning_rate);
-  take("schedule", grid.schedule);
-  take_number("warm-up", grid.warm_up_steps, 0);
-  take("weight-decay", grid.weight_decay);
-  take_real("beta-2", grid.beta_2, 0.0, 1.0);
-  take_real("clip-norm", grid.clip_norm, 0.0, 1e9);
+  for (const Field& field : grid_fields()) {
+    const std::string option = option_of(field.path);
+    if (parsed.count(option) == 0) continue;
+    for (const std::string& text : parsed[option].as<Words>()) {
+      grid.axes[field.path].push_back(parse_value(option, text, field.usual));
+    }
+  }
+  if (parsed.count("shares") > 0) {
+    if (parsed.count("share-both") + parsed.count("forward-share") > 0) {
+      throw UsageError("expected --shares or --share-both and --forward-share, got both");
+    }
+    add_shares(parsed["shares"].as<std::vector<double>>(), grid.axes);
+  }
   take("device", grid.device);
   take("precision", grid.precision);
   take("matmul", grid.matmul);
@@ -208,7 +256,9 @@ int run_command(int argc, char** argv, const std::string& command_line) {
                          {"runs", nlohmann::json::array()}};
   for (const RunSettings& run : runs) grid["runs"].push_back(to_json(run));
 
-  const std::filesystem::path folder = (*parsed)["output"].as<std::string>();
+  const std::filesystem::path folder = parsed->count("output") > 0
+                                           ? (*parsed)["output"].as<std::string>()
+                                           : "runs/" + (*parsed)["preset"].as<std::string>();
   tell_full_files_as_errors();
   RunStore store(folder, grid);
   if (store.size() > 0) {

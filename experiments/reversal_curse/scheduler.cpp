@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <iomanip>
@@ -19,10 +20,12 @@ namespace {
 std::string name_of(const RunSettings& run) {
   std::ostringstream name;
   name << run.objective;
-  if (run.data.empty()) {
-    name << ", k = " << run.pairs.name_tokens << ", " << run.pairs.pairs << " pairs";
-  } else {
-    name << ", published data";
+  if (run.world.name != "pairs") name << ", " << run.world.name;
+  for (const auto& option : run.world.options.items()) {
+    const nlohmann::json& value = option.value();
+    std::string words = option.key();
+    std::replace(words.begin(), words.end(), '_', ' ');
+    name << ", " << words << ' ' << (value.is_string() ? value.get<std::string>() : value.dump());
   }
   name << ", layers " << run.architecture.layers << ", width " << run.architecture.width
        << ", seed " << run.seed;

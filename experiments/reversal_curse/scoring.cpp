@@ -68,32 +68,31 @@ void no_targets(Example& example) {
   example.targets.assign(example.inputs.size(), kernels::kIgnoredTarget);
 }
 
-void score_left_to_right(const engine::Transformer& model, const std::vector<Attempt>& attempts,
-                         std::size_t first, std::size_t count, bool wants_greedy,
-                         std::vector<Score>& scores) {
+void score_left_to_right(const engine::Transformer& model, const engine::Objective& objective,
+                         const std::vector<Attempt>& attempts, std::size_t first, std::size_t count,
+                         bool wants_greedy, std::vector<Score>& scores) {
+  std::vector<engine::Reading> readings(count);
   std::vector<Example> texts(count);
   for (std::size_t i = 0; i < count; ++i) {
     const Attempt& attempt = attempts[first + i];
-    append(texts[i].inputs, *attempt.before);
-    append(texts[i].inputs, *attempt.answer);
-    texts[i].prefix = static_cast<std::int32_t>(attempt.before->size());
-    no_targets(texts[i]);
+    objective.read_question(*attempt.before, *attempt.answer, *attempt.after, attempt.infill,
+                            readings[i]);
+    texts[i] = std::move(readings[i].example);
   }
   const Pass pass(model, texts, 0, count);
   for (std::size_t i = 0; i < count; ++i) {
+    const engine::Reading& reading = readings[i];
     const Attempt& attempt = attempts[first + i];
     Score& score = scores[first + i];
     score.greedy = wants_greedy;
-    const std::size_t start = attempt.before->size() - 1;  // its logits are about the first token
     for (std::size_t j = 0; j < attempt.answer->size(); ++j) {
-      const Span<float> logits = pass.at(i, start + j);
+      const Span<float> logits = pass.at(i, static_cast<std::size_t>(reading.places[j]));
       const std::int32_t token = (*attempt.answer)[j];
       score.logprob += logprob_of(logits, token);
       if (score.greedy) score.greedy = likeliest(logits).token == token;
     }
-    const bool ends = !attempt.after->empty() && attempt.after->front() == engine::kEndOfText;
-    if (score.greedy && ends) {
-      const Span<float> logits = pass.at(i, start + attempt.answer->size());
+    if (score.greedy && reading.end_place >= 0) {
+      const Span<float> logits = pass.at(i, static_cast<std::size_t>(reading.end_place));
       score.greedy = likeliest(logits).token == engine::kEndOfText;
     }
   }
@@ -109,6 +108,8 @@ void score_unmasking(const engine::Transformer& model, const std::vector<Attempt
     append(masked[i].inputs, *attempt.before);
     masked[i].inputs.insert(masked[i].inputs.end(), attempt.answer->size(), engine::kMask);
     append(masked[i].inputs, *attempt.after);
+    // Under a prefix mask, too, a gap is seen from both sides.
+    masked[i].prefix = static_cast<std::int32_t>(masked[i].inputs.size());
     no_targets(masked[i]);
     longest = std::max(longest, attempt.answer->size());
   }
@@ -153,7 +154,7 @@ void score_unmasking(const engine::Transformer& model, const std::vector<Attempt
 
 }  // namespace
 
-std::vector<Score> score(const engine::Transformer& model, engine::Decoding decoding,
+std::vector<Score> score(const engine::Transformer& model, const engine::Objective& objective,
                          const std::vector<Attempt>& attempts, bool wants_greedy) {
   // Enough rows to keep the matrix products busy, few enough that the logits stay near 10 MB for
   // small vocabularies.
@@ -161,8 +162,8 @@ std::vector<Score> score(const engine::Transformer& model, engine::Decoding deco
   std::vector<Score> scores(attempts.size());
   for (std::size_t first = 0; first < attempts.size(); first += kRows) {
     const std::size_t count = std::min(kRows, attempts.size() - first);
-    if (decoding == engine::Decoding::left_to_right) {
-      score_left_to_right(model, attempts, first, count, wants_greedy, scores);
+    if (objective.decoding() == engine::Decoding::left_to_right) {
+      score_left_to_right(model, objective, attempts, first, count, wants_greedy, scores);
     } else {
       score_unmasking(model, attempts, first, count, wants_greedy, scores);
     }

@@ -1,6 +1,6 @@
 #include "experiments/reversal_curse/word_tokenizer.h"
 
-#include "experiments/reversal_curse/world_building.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
 

@@ -35,6 +35,16 @@ const char* name_of(Asked asked) {
       return "both";
     case Asked::unseen:
       return "unseen";
+    case Asked::in_context:
+      return "in_context";
+    case Asked::expanded_trained:
+      return "expanded_trained";
+    case Asked::expanded_reverse:
+      return "expanded_reverse";
+    case Asked::composed:
+      return "composed";
+    case Asked::wrong_inference:
+      return "wrong_inference";
   }
   kernels::fail("[world] expected a measure below ", kAskedCount, ", got ",
                 static_cast<int>(asked));

@@ -1,10 +1,11 @@
 // What a run of the study trains on and is asked: training documents, and questions with their
-// answers and controls. Worlds are values made by a factory (pairs_world.h, published_world.h) from
-// options and a seed.
+// answers and controls. Worlds are values made by a factory (worlds/world_kind.h) from options and
+// a seed.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,20 @@ namespace obverse::reversal {
 
 // Which measure a question counts for.
 enum class Asked {
-  trained,  // a fact stated one way only, asked the way it was stated, on a held-out template
-  reverse,  // the same facts asked the other way, in the inverse frame, on a held-out template
-  infill,   // the same facts asked the other way inside the stated direction's frame ("[MASK] is
-            // B"): for masked models alone
-  both,     // facts stated both ways, asked both ways
-  unseen,   // facts never stated: the floor
+  trained,     // a fact stated one way only, asked the way it was stated, on a held-out template
+  reverse,     // the same facts asked the other way, in the inverse frame, on a held-out template
+  infill,      // the same facts asked the other way inside the stated direction's frame ("[MASK] is
+               // B"): for models that can fill a gap alone
+  both,        // facts stated both ways, asked both ways
+  unseen,      // facts never stated: the floor
+  in_context,  // the reverse questions' facts and frames, the fact itself stated in the prompt
+  expanded_trained,  // as trained and reverse, of facts that entered training together with some of
+  expanded_reverse,  // their logical neighbours (World::neighbours)
+  composed,          // what follows from two stated facts or more and is itself never stated
+  wrong_inference,   // what a hasty reader infers and does not follow: "correct" is the error
 };
-inline constexpr int kAskedCount = 5;
-// "trained", "reverse", "infill", "both", "unseen".
+inline constexpr int kAskedCount = 10;
+// "trained", "reverse", "infill", "both", "unseen", "in_context", ...
 const char* name_of(Asked asked);
 
 // The answers among which one question chooses: those of the same subset, direction and template,
@@ -46,6 +52,15 @@ struct Question {
                        // gain; != right
 };
 
+// A text that follows from a fact stated one way only and that training does not hold, unless the
+// world is expanded (worlds/expansion.h). Uses templates of training, never held-out ones.
+enum class NeighbourKind { paraphrase, inverse, composition };
+struct Neighbour {
+  int fact = 0;
+  NeighbourKind kind = NeighbourKind::paraphrase;
+  engine::Document document;
+};
+
 struct World {
   std::string name;                       // "pairs", "published"
   int name_tokens = 0;                    // tokens a name where that is fixed, else 0
@@ -54,10 +69,12 @@ struct World {
   std::vector<engine::Document> documents;
   std::vector<Question> questions;
   std::vector<CandidateSet> candidate_sets;
+  std::vector<Neighbour> neighbours;
   // Whether questions of facts stated both ways choose among candidates too, as trained and reverse
   // ones do: for answers so long that exact match may fail though the format was learned.
   bool both_choose = false;
   int longest = 0;  // tokens of the longest document or question with its longest candidate
+  nlohmann::json counts = nlohmann::json::object();  // what was made or read, for the record
 
   // A question's text with its right answer in brackets, for transcripts and error messages.
   std::string text_of(const Question& question) const;

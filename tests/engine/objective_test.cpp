@@ -64,23 +64,23 @@ TEST_CASE("causal asks for the next token at every place", "[objective]") {
 }
 
 TEST_CASE("reversal keeps the frame; by entity it keeps names, too", "[objective]") {
-  CHECK(text_of(example_of("token_reversed:1", kDocument, 0)) ==
+  CHECK(text_of(example_of("token_reversed@1", kDocument, 0)) ==
         Ids{kBeginOfText, 22, 14, 13, 12, 21, 20, 11, 10, kEndOfText});
-  CHECK(text_of(example_of("entity_reversed:1", kDocument, 0)) ==
+  CHECK(text_of(example_of("entity_reversed@1", kDocument, 0)) ==
         Ids{kBeginOfText, 22, 12, 13, 14, 21, 20, 10, 11, kEndOfText});
   const Document bare{{10, 11, 20, 12, 13}, {{0, 2}, {3, 2}}};
-  CHECK(text_of(example_of("token_reversed:1", bare, 0)) == Ids{13, 12, 20, 11, 10});
-  CHECK(text_of(example_of("entity_reversed:1", bare, 0)) == Ids{12, 13, 20, 10, 11});
+  CHECK(text_of(example_of("token_reversed@1", bare, 0)) == Ids{13, 12, 20, 11, 10});
+  CHECK(text_of(example_of("entity_reversed@1", bare, 0)) == Ids{12, 13, 20, 10, 11});
   const Document least{{kBeginOfText, kEndOfText}, {}};
-  CHECK(text_of(example_of("entity_reversed:1", least, 0)) == least.tokens);
+  CHECK(text_of(example_of("entity_reversed@1", least, 0)) == least.tokens);
 }
 
 TEST_CASE("half of the visits are reversed unless told otherwise", "[objective]") {
   constexpr int kVisits = 4000;
   for (const auto& [name, share] : {std::pair("token_reversed", 0.5),
                                     {"entity_reversed", 0.5},
-                                    {"token_reversed:0.2", 0.2},
-                                    {"entity_reversed:0", 0.0}}) {
+                                    {"token_reversed@0.2", 0.2},
+                                    {"entity_reversed@0", 0.0}}) {
     int reversed = 0;
     for (std::uint64_t visit = 0; visit < kVisits; ++visit) {
       const Ids text = text_of(example_of(name, kDocument, visit));
@@ -117,7 +117,7 @@ TEST_CASE("masked_fixed masks every word at its rate", "[objective]") {
   constexpr int kVisits = 2000, kWords = 40;
   const Document document = document_of(kWords);
   for (const auto& [name, rate] :
-       {std::pair("masked_fixed", 0.15), {"masked_fixed:0.4", 0.4}, {"masked_fixed:1", 1.0}}) {
+       {std::pair("masked_fixed", 0.15), {"masked_fixed@0.4", 0.4}, {"masked_fixed@1", 1.0}}) {
     int count = 0;
     for (std::uint64_t visit = 0; visit < kVisits; ++visit) {
       const Example example = example_of(name, document, visit);
@@ -234,21 +234,21 @@ TEST_CASE("objectives say what they expected", "[objective]") {
     return error_of([&] { engine::make_objective(name); });
   };
   CHECK(error("causl") ==
-        "[objective] expected one of causal token_reversed entity_reversed masked_fixed "
-        "masked_uniform prefix, got 'causl'");
-  CHECK(error("causal:0.5") == "[objective] expected no number behind 'causal', got 'causal:0.5'");
-  CHECK(error("masked_uniform:0.5").find("expected no number behind 'masked_uniform'") !=
+        "[objective] expected one of causal masked_fixed masked_uniform prefix token_reversed "
+        "entity_reversed, got 'causl'");
+  CHECK(error("causal@0.5") == "[objective] expected no number behind 'causal', got 'causal@0.5'");
+  CHECK(error("masked_uniform@0.5").find("expected no number behind 'masked_uniform'") !=
         std::string::npos);
-  CHECK(error("masked_fixed:") == "[objective] expected a number behind 'masked_fixed:', got ''");
-  CHECK(error("masked_fixed:0.1x") ==
-        "[objective] expected a number behind 'masked_fixed:', got '0.1x'");
+  CHECK(error("masked_fixed@") == "[objective] expected a number behind 'masked_fixed@', got ''");
+  CHECK(error("masked_fixed@0.1x") ==
+        "[objective] expected a number behind 'masked_fixed@', got '0.1x'");
   for (const char* rate : {"0", "-0.1", "1.5", "nan"}) {
-    CHECK(error(std::string("masked_fixed:") + rate) ==
+    CHECK(error(std::string("masked_fixed@") + rate) ==
           std::string("[masked_fixed] expected a masking rate in (0, 1], got ") + rate);
   }
-  CHECK(error("token_reversed:1.5") ==
+  CHECK(error("token_reversed@1.5") ==
         "[token_reversed] expected a share of reversed documents in [0, 1], got 1.5");
-  CHECK(error("entity_reversed:-1") ==
+  CHECK(error("entity_reversed@-1") ==
         "[entity_reversed] expected a share of reversed documents in [0, 1], got -1");
   for (const char* name : {"causal", "token_reversed", "entity_reversed", "prefix"}) {
     CHECK(error_of([&] {

@@ -8,8 +8,8 @@
 
 #include "engine/data/batch.h"
 #include "engine/training/trainer.h"
-#include "experiments/reversal_curse/pairs_world.h"
 #include "experiments/reversal_curse/scoring.h"
+#include "experiments/reversal_curse/worlds/pairs_world.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -155,10 +155,10 @@ Tokens plainly_unmasked(const Trained& trained, const Question& question, std::s
 // Every outcome against the plain computation; how many were right.
 int check_against_plain(const Trained& trained) {
   const bool unmasks = trained.objective->decoding() == engine::Decoding::unmasking;
-  const auto outcomes = ask(trained.model, trained.objective->decoding(), trained.world,
+  const auto outcomes = ask(trained.model, *trained.objective, trained.world,
                             trained.world.questions, Thoroughness::everything);
-  const auto quick = ask(trained.model, trained.objective->decoding(), trained.world,
-                         trained.world.questions, Thoroughness::exact_match);
+  const auto quick = ask(trained.model, *trained.objective, trained.world, trained.world.questions,
+                         Thoroughness::exact_match);
   std::map<Asked, std::size_t> next;
   int correct = 0;
   for (const Question& question : trained.world.questions) {
@@ -232,8 +232,8 @@ TEST_CASE("what a model has memorised it answers", "[evaluation]") {
   const Trained trained(objective, objective == "causal" ? 400 : 1500);
   const std::vector<Question> questions = questions_on_training(trained.world);
   REQUIRE(questions.size() >= 4);
-  const auto outcomes = ask(trained.model, trained.objective->decoding(), trained.world, questions,
-                            Thoroughness::everything);
+  const auto outcomes =
+      ask(trained.model, *trained.objective, trained.world, questions, Thoroughness::everything);
   for (const Outcome& outcome : outcomes[static_cast<std::size_t>(Asked::trained)]) {
     CHECK(outcome.correct);
     CHECK(outcome.chosen);
@@ -249,7 +249,7 @@ TEST_CASE("the beginning of a name is not the name", "[evaluation]") {
     Tokens name = answer_of(trained.world, question, question.right);
     name.pop_back();
     const auto scores =
-        score(trained.model, engine::Decoding::left_to_right,
+        score(trained.model, *trained.objective,
               {{&question.before, &name, &end}, {&question.before, &name, &nothing}}, true);
     CHECK_FALSE(scores[0].greedy);  // the model goes on where the text was to end
     CHECK(scores[1].greedy);
@@ -265,7 +265,7 @@ TEST_CASE("unmasking fills in the surest place first", "[evaluation]") {
     constexpr std::size_t kLength = 4;
     const Tokens surest = plainly_unmasked(trained, question, kLength);
     const Tokens in_order = plainly_unmasked(trained, question, kLength, Order::left_to_right);
-    const auto scores = score(trained.model, engine::Decoding::unmasking,
+    const auto scores = score(trained.model, *trained.objective,
                               {{&question.before, &surest, &question.after},
                                {&question.before, &in_order, &question.after}},
                               true);
@@ -279,7 +279,7 @@ TEST_CASE("unmasking fills in the surest place first", "[evaluation]") {
 
 TEST_CASE("an untrained model is near chance", "[evaluation]") {
   const Trained trained("causal", 0);
-  const auto outcomes = ask(trained.model, trained.objective->decoding(), trained.world,
+  const auto outcomes = ask(trained.model, *trained.objective, trained.world,
                             trained.world.questions, Thoroughness::everything);
   const double uniform = -2.0 * std::log(static_cast<double>(trained.world.vocabulary.size()));
   for (const auto& asked : outcomes) {
@@ -295,7 +295,7 @@ TEST_CASE("a left-to-right model is not asked what stands in the middle", "[eval
   const Trained causal("causal", 0), masked("masked_uniform", 0);
   const auto infill = static_cast<std::size_t>(Asked::infill);
   const auto outcomes_of = [](const Trained& trained) {
-    return ask(trained.model, trained.objective->decoding(), trained.world, trained.world.questions,
+    return ask(trained.model, *trained.objective, trained.world, trained.world.questions,
                Thoroughness::exact_match);
   };
   CHECK(outcomes_of(causal)[infill].empty());

@@ -1,13 +1,13 @@
-#include "experiments/reversal_curse/pairs_world.h"
+#include "experiments/reversal_curse/worlds/pairs_world.h"
 
 #include <map>
 #include <set>
 #include <string>
 #include <tuple>
 
-#include "experiments/reversal_curse/pairs_frames.h"
-#include "experiments/reversal_curse/pairs_names.h"
-#include "experiments/reversal_curse/world_building.h"
+#include "experiments/reversal_curse/worlds/pairs_frames.h"
+#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {

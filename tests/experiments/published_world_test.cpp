@@ -1,4 +1,4 @@
-#include "experiments/reversal_curse/published_world.h"
+#include "experiments/reversal_curse/worlds/published_world.h"
 
 #include <unistd.h>
 

@@ -20,14 +20,14 @@ using tests::TemporaryFolder;
 GridOptions tiny_grid() {
   GridOptions grid;
   grid.objectives = {"causal", "masked_uniform"};
-  grid.name_tokens = {2};
-  grid.pairs = {20};
-  grid.layers = {1};
-  grid.width = {16};
-  grid.heads = {2};
+  grid.axes["world.name_tokens"] = {2};
+  grid.axes["world.pairs"] = {20};
+  grid.axes["architecture.layers"] = {1};
+  grid.axes["architecture.width"] = {16};
+  grid.axes["architecture.heads"] = {2};
   grid.seeds = {0, 1};
-  grid.unseen_pairs = 4;
-  grid.steps = {5};
+  grid.axes["world.unseen_pairs"] = {4};
+  grid.axes["training.steps"] = {5};
   return grid;
 }
 
@@ -94,10 +94,10 @@ TEST_CASE("results do not depend on how many runs go at a time", "[scheduler][de
     GridOptions grid = tiny_grid();
     grid.device = device;
     if (device == "cuda") {  // emulated, perhaps
-      grid.pairs = {8};
-      grid.unseen_pairs = 2;
-      grid.heads = {1};
-      grid.batch = {2};
+      grid.axes["world.pairs"] = {8};
+      grid.axes["world.unseen_pairs"] = {2};
+      grid.axes["architecture.heads"] = {1};
+      grid.axes["training.batch"] = {2};
     }
     const std::vector<RunSettings> runs = expand(grid);
     const TemporaryFolder one, two;
@@ -158,8 +158,8 @@ TEST_CASE("a run that diverges is told and the others finish", "[scheduler]") {
   CHECK_FALSE(result.stopped);
   CHECK(lines_of(folder).size() == 3);
   CHECK(lines_of(folder).count(to_json(runs[1]).dump()) == 0);
-  CHECK(log.text().find("masked_uniform, k = 2, 20 pairs, layers 1, width 16, seed 0: training "
-                        "diverged at step ") != std::string::npos);
+  CHECK(log.text().find("masked_uniform, name tokens 2, pairs 20, unseen pairs 4, layers 1, "
+                        "width 16, seed 0: training diverged at step ") != std::string::npos);
 }
 
 }  // namespace

@@ -18,6 +18,9 @@ class Causal final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_causal() { return std::make_unique<Causal>(); }
+std::vector<ObjectiveKind> causal_objectives() {
+  return {{"causal", "next-token prediction, left to right", -1,
+           [](double, const TextSizes&) { return std::make_unique<Causal>(); }}};
+}
 
 }  // namespace obverse::engine

@@ -54,12 +54,20 @@ class Masked final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_masked_fixed(double rate) {
-  kernels::require(rate > 0.0, "[masked_fixed] expected a masking rate in (0, 1], got ", rate);
-  return std::make_unique<Masked>("masked_fixed", rate);
-}
-std::unique_ptr<Objective> make_masked_uniform() {
-  return std::make_unique<Masked>("masked_uniform", 0.0);
+std::vector<ObjectiveKind> masked_objectives() {
+  return {{"masked_fixed",
+           "masked tokens restored, bidirectional, 15 % masked (Devlin et al. 2019)", 0.15,
+           [](double rate, const TextSizes&) {
+             kernels::require(rate > 0.0, "[masked_fixed] expected a masking rate in (0, 1], got ",
+                              rate);
+             return std::make_unique<Masked>("masked_fixed", rate);
+           }},
+          {"masked_uniform",
+           "masked tokens restored, rate uniform per text: MLM-U, masked diffusion (Kitouni et al. "
+           "2024)",
+           -1, [](double, const TextSizes&) {
+             return std::make_unique<Masked>("masked_uniform", 0.0);
+           }}};
 }
 
 }  // namespace obverse::engine

@@ -1,19 +1,26 @@
-// The factories of every objective: one file each beside this one, one line each here and in
-// objective.cpp.
+// How a file of this folder makes its objectives known: it defines `const
+// std::vector<ObjectiveKind> FILE_objectives()`, which the build finds by the file's name. Nothing
+// else has to change.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/training/objective.h"
 
 namespace obverse::engine {
 
-std::unique_ptr<Objective> make_causal();
-// `share` of the visits read the document back to front: token by token, or entity by entity.
-std::unique_ptr<Objective> make_token_reversed(double share);
-std::unique_ptr<Objective> make_entity_reversed(double share);
-std::unique_ptr<Objective> make_masked_fixed(double rate);
-std::unique_ptr<Objective> make_masked_uniform();
-std::unique_ptr<Objective> make_prefix();
+struct ObjectiveKind {
+  std::string name;
+  std::string summary;  // one line, with its paper
+  // The number behind the at-sign where none is given; negative: the objective takes none.
+  double usual = -1.0;
+  std::function<std::unique_ptr<Objective>(double number, const TextSizes& sizes)> make;
+};
+
+// All kinds, file by file in alphabetical order.
+std::vector<ObjectiveKind> objective_kinds();
 
 }  // namespace obverse::engine

@@ -27,6 +27,9 @@ class Prefix final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_prefix() { return std::make_unique<Prefix>(); }
+std::vector<ObjectiveKind> prefix_objectives() {
+  return {{"prefix", "a random prefix read both ways, the rest predicted (Raffel et al. 2020)", -1,
+           [](double, const TextSizes&) { return std::make_unique<Prefix>(); }}};
+}
 
 }  // namespace obverse::engine

@@ -52,11 +52,17 @@ class Reversed final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_token_reversed(double share) {
-  return std::make_unique<Reversed>("token_reversed", share, false);
-}
-std::unique_ptr<Objective> make_entity_reversed(double share) {
-  return std::make_unique<Reversed>("entity_reversed", share, true);
+std::vector<ObjectiveKind> reversed_objectives() {
+  return {{"token_reversed",
+           "causal, half of the texts reversed token by token (Golovneva et al. 2024)", 0.5,
+           [](double share, const TextSizes&) {
+             return std::make_unique<Reversed>("token_reversed", share, false);
+           }},
+          {"entity_reversed",
+           "causal, half of the texts reversed with names kept whole (Golovneva et al. 2024)", 0.5,
+           [](double share, const TextSizes&) {
+             return std::make_unique<Reversed>("entity_reversed", share, true);
+           }}};
 }
 
 }  // namespace obverse::engine

@@ -45,8 +45,4 @@ struct PublishedCounts {
 // hold what it should.
 World make_published_world(const PublishedOptions& options, PublishedCounts* counts = nullptr);
 
-// A fingerprint of all files that make_published_world reads (FNV-1a, 64 bits, hexadecimal): what
-// tells one data set from another in the settings of a run. Missing files count as empty.
-std::string published_digest(const std::filesystem::path& folder);
-
 }  // namespace obverse::reversal

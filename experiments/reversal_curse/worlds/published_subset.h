@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/reversal_curse/published_rows.h"
+#include "experiments/reversal_curse/worlds/published_rows.h"
 
 namespace obverse::reversal {
 

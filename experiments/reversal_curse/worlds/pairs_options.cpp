@@ -1,10 +1,10 @@
-#include "experiments/reversal_curse/pairs_options.h"
+#include "experiments/reversal_curse/worlds/pairs_options.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "experiments/reversal_curse/pairs_names.h"
+#include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {

@@ -1,4 +1,4 @@
-#include "experiments/reversal_curse/world_building.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 
 #include <algorithm>
 #include <numeric>

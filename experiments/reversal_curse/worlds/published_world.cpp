@@ -1,4 +1,4 @@
-#include "experiments/reversal_curse/published_world.h"
+#include "experiments/reversal_curse/worlds/published_world.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/reversal_curse/published_subset.h"
 #include "experiments/reversal_curse/word_tokenizer.h"
-#include "experiments/reversal_curse/world_building.h"
+#include "experiments/reversal_curse/worlds/published_subset.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
@@ -231,25 +231,6 @@ class Builder {
 };
 
 }  // namespace
-
-std::string published_digest(const std::filesystem::path& folder) {
-  std::uint64_t hash = 14695981039346656037u;
-  const auto take = [&hash](const std::string& bytes) {
-    for (const char byte : bytes) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-    }
-  };
-  for (const std::string& name : published_files()) {
-    std::ifstream file(folder / name, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    take(name + ":" + std::to_string(text.str().size()) + ":");
-    take(text.str());
-  }
-  char digits[17];
-  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
-}
 
 World make_published_world(const PublishedOptions& options, PublishedCounts* counts) {
   Builder builder(options);

@@ -1,4 +1,4 @@
-#include "experiments/reversal_curse/published_rows.h"
+#include "experiments/reversal_curse/worlds/published_rows.h"
 
 #include <algorithm>
 #include <fstream>

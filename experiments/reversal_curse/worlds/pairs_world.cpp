@@ -1,14 +1,13 @@
-#include "experiments/reversal_curse/pairs_world.h"
+#include "experiments/reversal_curse/worlds/pairs_world.h"
 
 #include <array>
 #include <string>
 #include <vector>
 
-#include "experiments/reversal_curse/pairs_draws.h"
-#include "experiments/reversal_curse/pairs_frames.h"
-#include "experiments/reversal_curse/pairs_names.h"
-#include "experiments/reversal_curse/pairs_options.h"
-#include "experiments/reversal_curse/world_building.h"
+#include "experiments/reversal_curse/worlds/pairs_frames.h"
+#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/pairs_options.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
 
@@ -115,7 +114,7 @@ class Builder {
   // Questions of facts [begin, end) in one direction's held-out frame; `side` is the one asked for.
   void add_questions(Asked asked, int direction, int side, int begin, int end, int candidates) {
     const std::uint64_t occasion = 2 * static_cast<std::uint64_t>(candidates) + (side == 0);
-    kernels::RandomSequence draws(draw_key(options_.seed, PairsDraw::wrong_answers, occasion));
+    kernels::RandomSequence draws(draw_key(options_.seed, WorldDraw::wrong_answers, occasion));
     const std::vector<int> wrong = draw_derangement(end - begin, draws);
     for (int fact = begin; fact < end; ++fact) {
       const engine::Document whole =
@@ -135,7 +134,7 @@ class Builder {
   }
 
   void add_subset(Subset subset, int begin, int end) {
-    kernels::RandomSequence mentions(draw_key(options_.seed, PairsDraw::mentions));
+    kernels::RandomSequence mentions(draw_key(options_.seed, WorldDraw::mentions));
     for (int fact = begin; fact < end; ++fact) {
       if (subset == kStatedBoth || subset == kStatedForward) add_statements(fact, kForward);
       if (subset == kStatedBoth || subset == kStatedBackward) add_statements(fact, kBackward);

@@ -1,8 +1,8 @@
-#include "experiments/reversal_curse/pairs_frames.h"
+#include "experiments/reversal_curse/worlds/pairs_frames.h"
 
 #include <algorithm>
 
-#include "experiments/reversal_curse/pairs_draws.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 #include "kernels/core/check.h"
 #include "kernels/core/random.h"
 
@@ -65,7 +65,7 @@ std::array<DirectionFrames, 2> draw_frames(int templates, std::uint64_t seed) {
   // Draws are repeated until they are covered, which keeps all covered choices equally likely. The
   // rarest case, one template, takes about 150 draws, so that the limit is never met.
   constexpr int kLimit = 1'000'000;
-  kernels::RandomSequence draws(draw_key(seed, PairsDraw::frames));
+  kernels::RandomSequence draws(draw_key(seed, WorldDraw::frames));
   for (int attempt = 0; attempt < kLimit; ++attempt) {
     std::array<DirectionFrames, 2> frames = {draw_direction(combinations, templates, draws),
                                              draw_direction(combinations, templates, draws)};

@@ -1,8 +1,8 @@
-#include "experiments/reversal_curse/pairs_names.h"
+#include "experiments/reversal_curse/worlds/pairs_names.h"
 
 #include <set>
 
-#include "experiments/reversal_curse/pairs_draws.h"
+#include "experiments/reversal_curse/worlds/world_building.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
@@ -85,7 +85,7 @@ int pool_size(int entities, int name_tokens, int name_pool) {
 }
 
 Names draw_names(int entities, int name_tokens, int pool, std::uint64_t seed) {
-  kernels::RandomSequence draws(draw_key(seed, PairsDraw::names));
+  kernels::RandomSequence draws(draw_key(seed, WorldDraw::names));
   // A swap needs free combinations to land on; with three in four free one in two succeeds.
   const std::int64_t roomy = std::int64_t{4} * entities;
   const std::int64_t count = combinations(pool, name_tokens, roomy);

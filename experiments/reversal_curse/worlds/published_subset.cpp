@@ -1,4 +1,4 @@
-#include "experiments/reversal_curse/published_subset.h"
+#include "experiments/reversal_curse/worlds/published_subset.h"
 
 #include <algorithm>
 #include <map>

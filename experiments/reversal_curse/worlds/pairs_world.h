@@ -5,8 +5,8 @@
 // with filler words f (pairs_frames.h), so that a left-to-right model predicts the second entity.
 #pragma once
 
-#include "experiments/reversal_curse/pairs_options.h"
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/pairs_options.h"
 
 namespace obverse::reversal {
 

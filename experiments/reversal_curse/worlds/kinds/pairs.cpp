@@ -1,0 +1,68 @@
+#include "experiments/reversal_curse/worlds/pairs_frames.h"
+#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/pairs_world.h"
+#include "experiments/reversal_curse/worlds/world_kind.h"
+
+namespace obverse::reversal {
+namespace {
+
+World make(const nlohmann::json& options, std::uint64_t seed) {
+  PairsOptions pairs;
+  pairs.pairs = options.at("pairs");
+  pairs.name_tokens = options.at("name_tokens");
+  pairs.templates = options.at("templates");
+  pairs.share_both = options.at("share_both");
+  const double forward = options.at("forward_share");
+  pairs.share_forward = (1.0 - pairs.share_both) * forward;
+  pairs.share_reverse = 1.0 - pairs.share_both - pairs.share_forward;
+  pairs.unseen_pairs = options.at("unseen_pairs");
+  pairs.name_pool = options.at("name_pool");
+  pairs.seed = seed;
+  return make_pairs_world(pairs);
+}
+
+}  // namespace
+
+std::vector<WorldKind> pairs_worlds() {
+  const PairsOptions usual;
+  return {
+      {.name = "pairs",
+       .summary = "isolated pairs of entities, \"A mentors B\" and \"B follows A\" (Berglund et "
+                  "al. 2023, Zhu et al. 2024)",
+       .options = {{"pairs", "Facts that training states", usual.pairs, 1, 1000000, {}},
+                   {"name_tokens", "Tokens a name", usual.name_tokens, 1, kMaximumNameTokens, {}},
+                   {"templates",
+                    "Training phrasings a direction; one more is held out for questions",
+                    usual.templates,
+                    1,
+                    kMaximumTemplates,
+                    {}},
+                   {"share_both",
+                    "Part of the facts that is stated both ways",
+                    usual.share_both,
+                    0,
+                    1,
+                    {}},
+                   {"forward_share",
+                    "Of the facts stated one way, the part stated forward",
+                    0.5,
+                    0,
+                    1,
+                    {}},
+                   {"unseen_pairs",
+                    "Further facts that are never stated",
+                    usual.unseen_pairs,
+                    0,
+                    1000000,
+                    {}},
+                   {"name_pool",
+                    "Name tokens a position; 0: every token belongs to one name, -1: names "
+                    "share them",
+                    usual.name_pool,
+                    kSharedNamePool,
+                    4000000,
+                    {}}},
+       .make = make}};
+}
+
+}  // namespace obverse::reversal
