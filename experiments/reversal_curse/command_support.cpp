@@ -79,7 +79,7 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
 
 void tell_full_files_as_errors() { std::signal(SIGXFSZ, SIG_IGN); }
 
-void write_report(const std::filesystem::path& folder) {
+nlohmann::json write_files(const std::filesystem::path& folder) {
   tell_full_files_as_errors();
   const StoredGrid stored = read_stored_grid(folder);
   if (stored.results.empty()) {
@@ -88,6 +88,11 @@ void write_report(const std::filesystem::path& folder) {
   const nlohmann::json summary = summarize(stored.results, stored.grid);
   write_atomically(folder / "summary.json", summary.dump(1) + "\n");
   write_atomically(folder / "report.html", render_html(summary, stored.results));
+  return summary;
+}
+
+void write_report(const std::filesystem::path& folder) {
+  const nlohmann::json summary = write_files(folder);
   std::fputs(render_table(summary, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
   std::printf("\nReport: %s\n", (folder / "report.html").c_str());
 }

@@ -3,6 +3,7 @@
 
 #include <cxxopts.hpp>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 namespace obverse::reversal {
@@ -15,8 +16,9 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
 // the program.
 void tell_full_files_as_errors();
 
-// Writes summary.json and report.html of a folder's results and prints the table and the report's
-// path.
+// Writes summary.json and report.html of a folder's results; gives back the summary.
+nlohmann::json write_files(const std::filesystem::path& folder);
+// The same, and prints the table and the report's path.
 void write_report(const std::filesystem::path& folder);
 
 }  // namespace obverse::reversal

@@ -17,8 +17,9 @@ constexpr const char* kUsage =
     "as \"B is A\".\n\n"
     "  run      trains and asks a grid of models, and writes results.jsonl, summary.json, "
     "report.html\n"
+    "  verify   checks what is known of the reversal curse, row by row\n"
     "  report   makes the table and the report anew from a folder of results\n"
-    "  list     objectives and presets\n\n"
+    "  list     presets, worlds and objectives\n\n"
     "  obverse-reversal run --preset quick --output runs/quick\n"
     "  obverse-reversal run --objective causal,masked_uniform --name-tokens 1,2 --seeds 5 --output "
     "runs/mine\n"
@@ -48,7 +49,7 @@ int flushed(int status) {
 
 int dispatch(int argc, char** argv) {
   using namespace obverse::reversal;
-  if (argc < 2) throw UsageError("expected a command: run, report or list; see --help");
+  if (argc < 2) throw UsageError("expected a command: run, verify, report or list; see --help");
   const std::string command = argv[1];
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kUsage, stdout);
@@ -57,9 +58,11 @@ int dispatch(int argc, char** argv) {
   std::string command_line = "obverse-reversal";
   for (int i = 1; i < argc; ++i) command_line += " " + quoted(argv[i]);
   if (command == "run") return run_command(argc - 1, argv + 1, command_line);
+  if (command == "verify") return verify_command(argc - 1, argv + 1, command_line);
   if (command == "report") return report_command(argc - 1, argv + 1);
   if (command == "list") return list_command(argc - 1, argv + 1);
-  throw UsageError("expected a command: run, report or list, got '" + command + "'; see --help");
+  throw UsageError("expected a command: run, verify, report or list, got '" + command +
+                   "'; see --help");
 }
 
 }  // namespace

@@ -1,28 +1,19 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cxxopts.hpp>
 #include <sstream>
-#include <thread>
 
 #include "experiments/reversal_curse/command_support.h"
 #include "experiments/reversal_curse/commands.h"
-#include "experiments/reversal_curse/grid.h"
-#include "experiments/reversal_curse/run_store.h"
-#include "experiments/reversal_curse/scheduler.h"
+#include "experiments/reversal_curse/grid_run.h"
 #include "experiments/reversal_curse/worlds/expansion.h"
 
 namespace obverse::reversal {
 namespace {
 
 using Words = std::vector<std::string>;
-
-// A signal handler reaches nothing but what is static.
-std::atomic<bool> stop_requested{false};
-extern "C" void request_stop(int) { stop_requested = true; }
 
 // "architecture.norm_placement" is --norm-placement.
 std::string option_of(const std::string& path) {
@@ -211,82 +202,18 @@ GridOptions grid_options(const cxxopts::ParseResult& parsed) {
   return grid;
 }
 
-// The grid's runs, each arm of which could start. A bad option is bad usage; bad data is a failure.
-std::vector<RunSettings> checked_runs(const GridOptions& grid) {
-  try {
-    std::vector<RunSettings> runs = expand(grid);
-    for (const RunSettings& run : runs) {
-      if (run.seed == runs.front().seed) check(run);  // seeds change no size
-    }
-    return runs;
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(error.what());
-  }
-}
-
-int checked_jobs(const cxxopts::ParseResult& parsed) {
-  if (parsed.count("jobs") == 0) {
-    // Small models leave most of a GPU idle; beyond some streams the host cannot keep up.
-    constexpr int kOnCuda = 8;
-    if (parsed["device"].as<std::string>() == "cuda") return kOnCuda;
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
-  const auto jobs = parsed["jobs"].as<std::int64_t>();
-  if (jobs < 1 || jobs > 1024) {
-    throw UsageError("expected --jobs from 1 to 1024, got " + std::to_string(jobs));
-  }
-  return static_cast<int>(jobs);
-}
-
 }  // namespace
 
 int run_command(int argc, char** argv, const std::string& command_line) {
   cxxopts::Options options = describe_options();
   const auto parsed = parse_or_help(options, argc, argv);
   if (!parsed) return 0;
-  const GridOptions options_of_grid = grid_options(*parsed);
-  // Two streams a run: with CUDA's eight queues, one run's copies would wait behind another's step.
-  // Read when CUDA starts; no other thread runs yet.
-  if (options_of_grid.device == "cuda") setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
-  const std::vector<RunSettings> runs = checked_runs(options_of_grid);
-  const int jobs = std::min<int>(checked_jobs(*parsed), static_cast<int>(runs.size()));
-  nlohmann::json grid = {{"command", command_line},
-                         {"preset", (*parsed)["preset"].as<std::string>()},
-                         {"commit", OBVERSE_COMMIT},
-                         {"runs", nlohmann::json::array()}};
-  for (const RunSettings& run : runs) grid["runs"].push_back(to_json(run));
-
-  const std::filesystem::path folder = parsed->count("output") > 0
-                                           ? (*parsed)["output"].as<std::string>()
-                                           : "runs/" + (*parsed)["preset"].as<std::string>();
-  tell_full_files_as_errors();
-  RunStore store(folder, grid);
-  if (store.size() > 0) {
-    std::printf("%s holds %d of %zu runs; going on\n", folder.c_str(), store.size(), runs.size());
-  }
-  // A second Ctrl-C ends the program at once: nothing that is on disk can be harmed.
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-
-  SchedulerResult done;
-  try {
-    done = run_missing(runs, jobs, store, stop_requested, stderr);
-  } catch (...) {
-    store.discard_if_empty();
-    throw;
-  }
-  if (done.stopped) {
-    std::printf("stopped: %d of %zu runs are kept in %s; the same command goes on from there\n",
-                store.size(), runs.size(), folder.c_str());
-    return 130;
-  }
-  if (store.size() == 0) {
-    throw std::runtime_error("all " + std::to_string(done.failed) +
-                             " runs diverged; there is nothing to report");
-  }
+  const std::vector<RunSettings> runs = checked_runs(grid_options(*parsed));
+  const std::string preset = (*parsed)["preset"].as<std::string>();
+  const std::filesystem::path folder =
+      parsed->count("output") > 0 ? (*parsed)["output"].as<std::string>() : "runs/" + preset;
+  const GridRun done = run_grid(runs, preset, checked_jobs(*parsed), folder, command_line);
+  if (done.stopped) return 130;
   write_report(folder);
   if (done.failed > 0) {
     std::fprintf(stderr, "obverse-reversal: %d of %zu runs diverged; the report is of the others\n",

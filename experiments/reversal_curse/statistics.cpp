@@ -240,6 +240,22 @@ double kolmogorov_smirnov_test(std::vector<double> a, std::vector<double> b) {
   return kolmogorov_survival((root + 0.12 + 0.11 / root) * distance);
 }
 
+std::vector<double> holm(const std::vector<double>& p) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    if (!std::isnan(p[i])) order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(), [&p](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size(), std::numeric_limits<double>::quiet_NaN());
+  double largest = 0.0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const double scaled = p[order[rank]] * static_cast<double>(order.size() - rank);
+    largest = std::max(largest, std::min(1.0, scaled));
+    adjusted[order[rank]] = largest;
+  }
+  return adjusted;
+}
+
 double mean(const std::vector<double>& values) {
   if (values.empty()) return kNaN;
   double sum = 0.0;

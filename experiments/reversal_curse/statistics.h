@@ -54,6 +54,11 @@ double paired_t_test(const std::vector<double>& differences);
 // within 0.02 of the exact ones.)
 double kolmogorov_smirnov_test(std::vector<double> a, std::vector<double> b);
 
+// Holm's step-down correction (Holm 1979, "A simple sequentially rejective multiple test
+// procedure"): each p-value adjusted so that comparing all of them with a level keeps the chance of
+// any false finding below it. In the order given; NaN stays NaN and counts for nothing.
+std::vector<double> holm(const std::vector<double>& p);
+
 double mean(const std::vector<double>& values);
 // Sample standard deviation (n - 1); NaN below two values.
 double standard_deviation(const std::vector<double>& values);

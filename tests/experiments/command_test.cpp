@@ -156,7 +156,7 @@ TEST_CASE("help and list say what there is", "[command]") {
 TEST_CASE("bad usage is one line and exit status 2", "[command]") {
   check_refused(kTiny + "--nonsense", 2, "nonsense");
   check_refused(kTiny + "stray", 2, "unexpected argument 'stray'");
-  check_refused("walk", 2, "expected a command: run, report or list, got 'walk'");
+  check_refused("walk", 2, "expected a command: run, verify, report or list, got 'walk'");
   check_refused("run --objective guessing", 2, "expected one of causal");
   check_refused("run --preset huge", 2, ", got 'huge'");
   check_refused("run --preset paper", 2, "expected --data DIR");
@@ -176,6 +176,9 @@ TEST_CASE("bad usage is one line and exit status 2", "[command]") {
   check_refused("run --learning-rate nan", 2, "expected --learning-rate to be a number, got");
   check_refused("run --shares 0.5,0.25,0.25 --share-both 1", 2, "got both");
   check_refused("run --tied-embeddings maybe", 2, "true or false, got 'maybe'");
+  check_refused("verify --rows 99", 2, "expected --rows among 1 to");
+  check_refused("verify --preset slow", 2, "expected --preset quick or full, got 'slow'");
+  check_refused("verify --seeds 0", 2, "expected --seeds from 1 to 10000, got 0");
   check_refused("run --world moon", 2, "expected one of");
   check_refused("run --world pairs --data somewhere", 2, "expected no --data");
   check_refused("run --shares 0.5,0.5", 2, "expected three shares");

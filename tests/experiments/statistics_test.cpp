@@ -302,4 +302,17 @@ TEST_CASE("summaries of a sample") {
   CHECK(median({4.0, 1.0, 3.0, 2.0}) == 2.5);
 }
 
+TEST_CASE("Holm's correction multiplies the smallest p-value most", "[statistics]") {
+  // By hand: sorted 0.01, 0.02, 0.03, 0.6 times 4, 3, 2, 1, none below the one before.
+  const std::vector<double> adjusted = holm({0.03, 0.01, 0.6, 0.02});
+  const std::vector<double> expected = {0.06, 0.04, 0.6, 0.06};
+  for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(adjusted[i] - expected[i]) < 1e-15);
+  CHECK(holm({0.5, 0.9}) == std::vector<double>{1.0, 1.0});
+  CHECK(holm({}).empty());
+  const std::vector<double> with_gap = holm({0.02, std::nan(""), 0.04});
+  CHECK(with_gap[0] == 0.04);
+  CHECK(std::isnan(with_gap[1]));
+  CHECK(with_gap[2] == 0.04);
+}
+
 }  // namespace obverse::reversal

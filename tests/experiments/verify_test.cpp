@@ -1,0 +1,155 @@
+#include "experiments/reversal_curse/verify/row.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "experiments/reversal_curse/presets/preset.h"
+#include "tests/support/catch.h"
+
+namespace obverse::reversal {
+namespace {
+
+using nlohmann::json;
+
+// A run of which `right` of 100 facts are answered in each direction of each kind given.
+struct Answers {
+  Asked asked;
+  int right = 0;
+  double gain = 0.0;  // by how much right answers are likelier than wrong ones
+};
+
+RunResult run_of(const std::string& objective, int name_tokens, const std::vector<Answers>& answers,
+                 std::uint64_t seed = 0) {
+  RunResult run;
+  run.objective = objective;
+  run.architecture = {{"layers", 2}, {"width", 64}, {"position", "learned"}};
+  run.world = {{"name", "pairs"}, {"name_tokens", name_tokens}};
+  run.seed = seed;
+  run.directions = {"forward", "backward"};
+  for (const Answers& each : answers) {
+    for (int i = 0; i < 200; ++i) {
+      Outcome outcome;
+      outcome.fact = i / 2;
+      outcome.direction = i % 2;
+      outcome.correct = i / 2 < each.right;
+      // Wrong answers' likelihoods are the right ones' in another order, moved by the gain.
+      outcome.right_logprob = -5.0 - 0.01 * (i / 2);
+      outcome.wrong_logprob = -5.0 - 0.01 * ((i / 2 + 37) % 100) - each.gain;
+      run.outcomes[static_cast<std::size_t>(each.asked)].push_back(outcome);
+    }
+  }
+  return run;
+}
+
+const VerifyRow& row(int number) {
+  static const std::vector<VerifyRow> rows = verify_rows();
+  const auto found = std::find_if(rows.begin(), rows.end(), [number](const VerifyRow& each) {
+    return each.number == number;
+  });
+  REQUIRE(found != rows.end());
+  return *found;
+}
+
+bool passes(int number, const std::vector<RunResult>& runs) {
+  const std::vector<Measured> all = row(number).check(Evidence(runs));
+  return !all.empty() &&
+         std::all_of(all.begin(), all.end(), [](const Measured& each) { return each.holds; });
+}
+
+TEST_CASE("rows are numbered in order, and their presets exist", "[verify]") {
+  const std::vector<VerifyRow> rows = verify_rows();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CHECK(rows[i].number == static_cast<int>(i + 1));
+    CHECK_FALSE(rows[i].under.empty());
+    CHECK_FALSE(rows[i].expected.empty());
+    CHECK_FALSE(rows[i].source.empty());
+    for (const auto& presets : {rows[i].quick_presets, rows[i].full_presets}) {
+      CHECK_FALSE(presets.empty());
+      for (const std::string& preset : presets) CHECK(preset_named(preset).name == preset);
+    }
+  }
+}
+
+TEST_CASE("the curse is what was learned one way and not the other", "[verify]") {
+  const auto runs = [](int trained, int reverse) {
+    return std::vector<RunResult>{
+        run_of("causal", 1, {{Asked::trained, trained}, {Asked::reverse, reverse}}),
+        run_of("causal", 2, {{Asked::trained, trained}, {Asked::reverse, reverse}})};
+  };
+  CHECK(passes(1, runs(95, 3)));
+  CHECK_FALSE(passes(1, runs(94, 3)));
+  CHECK_FALSE(passes(1, runs(95, 4)));
+  // A question that was not asked is no success.
+  CHECK_FALSE(passes(1, {run_of("causal", 1, {{Asked::trained, 100}}),
+                         run_of("causal", 2, {{Asked::trained, 100}})}));
+  CHECK_THROWS_AS(passes(1, {runs(95, 3).front()}), std::runtime_error);  // an arm is missing
+}
+
+TEST_CASE("facts stated both ways are asked in each direction", "[verify]") {
+  std::vector<RunResult> runs = {run_of("causal", 1, {{Asked::both, 95}}),
+                                 run_of("causal", 2, {{Asked::both, 95}})};
+  CHECK(passes(3, runs));
+  // The mean of both directions hides that one fails.
+  for (Outcome& outcome : runs[1].outcomes[static_cast<std::size_t>(Asked::both)]) {
+    outcome.correct = outcome.direction == 0 || outcome.fact < 94;
+  }
+  CHECK_FALSE(passes(3, runs));
+}
+
+TEST_CASE("token reversal helps names of one token, entity reversal all", "[verify]") {
+  const auto token = [](int one, int two) {
+    return std::vector<RunResult>{run_of("token_reversed", 1, {{Asked::reverse, one}}),
+                                  run_of("token_reversed", 2, {{Asked::reverse, two}})};
+  };
+  CHECK(passes(6, token(95, 12)));
+  CHECK_FALSE(passes(6, token(94, 12)));
+  CHECK_FALSE(passes(6, token(95, 13)));
+  const auto entity = [](int trained, int reverse) {
+    return std::vector<RunResult>{
+        run_of("entity_reversed", 2, {{Asked::trained, trained}, {Asked::reverse, reverse}})};
+  };
+  CHECK(passes(7, entity(90, 95)));
+  CHECK_FALSE(passes(7, entity(89, 95)));
+  CHECK_FALSE(passes(7, entity(90, 94)));
+}
+
+TEST_CASE("log-probabilities are tested over all sizes together", "[verify]") {
+  const auto sizes = [](double reverse_gain, double trained_gain) {
+    std::vector<RunResult> runs;
+    for (const int layers : {1, 2, 4}) {
+      for (const std::uint64_t seed : {0, 1}) {
+        runs.push_back(run_of(
+            "causal", 1,
+            {{Asked::trained, 100, trained_gain}, {Asked::reverse, 0, layers == 4 ? reverse_gain : 0}},
+            seed));
+        runs.back().architecture["layers"] = layers;
+      }
+    }
+    return runs;
+  };
+  CHECK(passes(2, sizes(0.0, 5.0)));
+  CHECK_FALSE(passes(2, sizes(1.0, 5.0)));  // one size leaks
+  CHECK_FALSE(passes(2, sizes(0.0, 0.0)));  // nothing was learned
+}
+
+TEST_CASE("one architecture that reverses breaks the rule for all", "[verify]") {
+  std::vector<RunResult> runs;
+  for (const int layers : {1, 8}) {
+    runs.push_back(run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 2}}));
+    runs.back().architecture["layers"] = layers;
+  }
+  runs.push_back(run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 2}}));
+  runs.back().architecture["position"] = "alibi";
+  CHECK(passes(5, runs));
+  std::vector<RunResult> unlearned = runs;
+  unlearned[1] = run_of("causal", 1, {{Asked::trained, 49}, {Asked::reverse, 0}});
+  CHECK_FALSE(passes(5, unlearned));
+  runs.back() = run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 3}});
+  runs.back().architecture["position"] = "alibi";
+  CHECK_FALSE(passes(5, runs));
+}
+
+}  // namespace
+}  // namespace obverse::reversal
