@@ -128,6 +128,40 @@ ${calls}  return all;
   set(${output} ${file} PARENT_SCOPE)
 endfunction()
 
+# obverse_precompile(TARGET HEADERS ...): parses HEADERS, and what most of the tree includes, once for all sources of
+# TARGET; worth it for nlohmann-json and Catch2, hardly for the standard library alone. They are then there without being
+# included; clang-tidy compiles without them (scripts/tidy_commands.py) and finds an include that is missing.
+function(obverse_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN} <algorithm> <array> <atomic> <bit> <cmath> <cstdint> <cstring>
+                            <functional> <map> <memory> <memory_resource> <mutex> <optional> <sstream> <stdexcept>
+                            <string> <string_view> <utility> <vector>)
+endfunction()
+
+# A test's own code, or a report's, runs for a moment and is compiled for minutes: half of them with less optimisation.
+# What tests test is in libraries, compiled as everywhere. Never for what computes: its bits would be others.
+function(obverse_compile_quickly target)
+  if(OBVERSE_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  else()
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
+endfunction()
+
+# obverse_compile_sources_quickly(TARGET REGEX HEADERS ...): the same for those of a library's sources that match.
+function(obverse_compile_sources_quickly target regex)
+  get_target_property(others ${target} SOURCES)
+  set(quick ${others})
+  list(FILTER quick INCLUDE REGEX "${regex}")
+  list(REMOVE_ITEM others ${quick})
+  add_library(${target}_quick OBJECT ${quick})
+  obverse_compile_quickly(${target}_quick)
+  obverse_precompile(${target}_quick ${ARGN})
+  target_compile_definitions(${target}_quick PRIVATE $<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>)
+  target_link_libraries(${target}_quick PRIVATE $<TARGET_PROPERTY:${target},LINK_LIBRARIES>)
+  set_target_properties(${target} PROPERTIES SOURCES "${others}")
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_quick>)
+endfunction()
+
 # Every folder of kernels/ but core is an operation, and an operation has all of its files or the build stops.
 function(obverse_operations)
   file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR}/kernels/*/*.h)

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -15,7 +16,12 @@
 namespace obverse::bench {
 
 Report::Report(std::string filter, int threads, ChosenShapes shapes)
-    : filter_(std::move(filter)), shapes_(std::move(shapes)), notes_{{"threads", threads}} {}
+    : filter_(std::move(filter)),
+      shapes_(std::move(shapes)),
+      notes_(std::make_unique<nlohmann::json>(nlohmann::json::object({{"threads", threads}}))),
+      failures_(std::make_unique<nlohmann::json>(nlohmann::json::array())) {}
+
+Report::~Report() = default;
 
 void Report::measure_bytes(const std::string& kernel, const std::string& shape, double bytes,
                            const std::function<void()>& body) {
@@ -45,10 +51,10 @@ void Report::measure(const std::string& kernel, const std::string& shape, double
 }
 
 void Report::write_json(const std::string& file) const {
-  nlohmann::json all = notes_;
+  nlohmann::json all = *notes_;
   all["figures"] = nlohmann::json::array();
   for (const Figure& figure : figures_) all["figures"].push_back(to_json(figure));
-  all["failures"] = failures_;
+  all["failures"] = *failures_;
   std::ofstream out(file);
   out << all.dump(2) << "\n";
   out.close();
@@ -62,11 +68,15 @@ void Report::add(Figure figure) {
   figures_.push_back(std::move(figure));
 }
 
+void Report::note(const std::string& key, const nlohmann::json& value) { (*notes_)[key] = value; }
+
 void Report::fail(const std::string& kernel, const std::string& shape, const std::string& reason) {
   std::fprintf(stderr, "obverse-bench kernels: %s %s: %s\n", kernel.c_str(), shape.c_str(),
                reason.c_str());
-  failures_.push_back({{"kernel", kernel}, {"shape", shape}, {"reason", reason}});
+  failures_->push_back({{"kernel", kernel}, {"shape", shape}, {"reason", reason}});
 }
+
+bool Report::failed() const { return !failures_->empty(); }
 
 bool Report::wanted(const std::string& kernel, const std::string& shape) const {
   return (kernel + " " + shape).find(filter_) != std::string::npos;

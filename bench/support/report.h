@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ class Report {
   // Runs only what has `filter` in "<kernel> <shape>"; everything where it is empty. Prints a line
   // as soon as it is known.
   Report(std::string filter, int threads, ChosenShapes shapes);
+  ~Report();
 
   const ChosenShapes& shapes() const { return shapes_; }
   bool wanted(const std::string& kernel, const std::string& shape) const;
@@ -37,10 +39,10 @@ class Report {
   // What could not be measured, and why: told at once, written beside the figures.
   void fail(const std::string& kernel, const std::string& shape, const std::string& reason);
   // A fact of the run that is written beside the figures.
-  void note(const std::string& key, nlohmann::json value) { notes_[key] = std::move(value); }
+  void note(const std::string& key, const nlohmann::json& value);
 
   const std::vector<Figure>& figures() const { return figures_; }
-  bool failed() const { return !failures_.empty(); }
+  bool failed() const;
   // Writes all figures as one JSON object. Throws std::runtime_error that names the file where it
   // cannot.
   void write_json(const std::string& file) const;
@@ -54,7 +56,8 @@ class Report {
   std::string filter_;
   ChosenShapes shapes_;
   std::vector<Figure> figures_;
-  nlohmann::json notes_, failures_ = nlohmann::json::array();
+  // Behind a pointer, so that a kernel's benchmark need not compile nlohmann-json.
+  std::unique_ptr<nlohmann::json> notes_, failures_;
   std::map<std::int64_t, double> copy_rates_;  // by bytes copied
   double sgemm_rate_ = 0.0;
 };

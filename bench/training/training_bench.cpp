@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "bench/cuda/kernel_benches.h"

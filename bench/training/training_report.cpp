@@ -1,6 +1,7 @@
 #include "bench/training/training_report.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace obverse::bench {
 namespace {

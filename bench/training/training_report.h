@@ -1,7 +1,7 @@
 // What was measured of training, for people and for programs.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "bench/training/training_options.h"

@@ -1,6 +1,7 @@
 #include "engine/model/transformer.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "engine/ops/activation.h"
 #include "engine/ops/attention.h"
@@ -13,6 +14,16 @@
 #include "kernels/core/random.h"
 
 namespace obverse::engine {
+
+namespace words {
+NLOHMANN_JSON_SERIALIZE_ENUM(Recompute, {{Recompute::none, "none"}, {Recompute::blocks, "blocks"}})
+}  // namespace words
+
+void to_json(nlohmann::json& json, const Recompute& recompute) { words::to_json(json, recompute); }
+void from_json(const nlohmann::json& json, Recompute& recompute) {
+  words::from_json(json, recompute);
+}
+
 namespace {
 
 constexpr double kDeviation = 0.02;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Parameter {
 // What backward keeps of forward: everything that it reads, or only what enters each block, which
 // is then run again. The gradients have the same bits.
 enum class Recompute { none, blocks };
-NLOHMANN_JSON_SERIALIZE_ENUM(Recompute, {{Recompute::none, "none"}, {Recompute::blocks, "blocks"}})
+void to_json(nlohmann::json& json, const Recompute& recompute);
+void from_json(const nlohmann::json& json, Recompute& recompute);
 
 class Transformer {
  public:

@@ -1,6 +1,7 @@
 #include "engine/model/transformer_config.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -141,6 +142,32 @@ void for_each_field(Config& c, const Visit& visit) {
 
 }  // namespace
 
+namespace words {
+NLOHMANN_JSON_SERIALIZE_ENUM(PositionKind, {{PositionKind::learned, "learned"},
+                                            {PositionKind::rotary, "rotary"},
+                                            {PositionKind::alibi, "alibi"},
+                                            {PositionKind::none, "none"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(NormKind, {{NormKind::layer, "layer"}, {NormKind::rms, "rms"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(NormPlacement,
+                             {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(FeedForwardKind, {{FeedForwardKind::gelu, "gelu"},
+                                               {FeedForwardKind::swiglu, "swiglu"},
+                                               {FeedForwardKind::relu2, "relu2"}})
+}  // namespace words
+
+void to_json(nlohmann::json& json, const PositionKind& kind) { words::to_json(json, kind); }
+void from_json(const nlohmann::json& json, PositionKind& kind) { words::from_json(json, kind); }
+void to_json(nlohmann::json& json, const NormKind& kind) { words::to_json(json, kind); }
+void from_json(const nlohmann::json& json, NormKind& kind) { words::from_json(json, kind); }
+void to_json(nlohmann::json& json, const NormPlacement& placement) {
+  words::to_json(json, placement);
+}
+void from_json(const nlohmann::json& json, NormPlacement& placement) {
+  words::from_json(json, placement);
+}
+void to_json(nlohmann::json& json, const FeedForwardKind& kind) { words::to_json(json, kind); }
+void from_json(const nlohmann::json& json, FeedForwardKind& kind) { words::from_json(json, kind); }
+
 void to_json(nlohmann::json& json, const TransformerConfig& config) {
   json = nlohmann::json::object();
   for_each_field(config, [&](const char* name, const auto& field) { json[name] = field; });
@@ -168,3 +195,15 @@ void from_json(const nlohmann::json& json, TransformerConfig& config) {
 }
 
 }  // namespace obverse::engine
+
+namespace obverse::kernels {
+namespace words {
+NLOHMANN_JSON_SERIALIZE_ENUM(AttentionMask, {{AttentionMask::causal, "causal"},
+                                             {AttentionMask::bidirectional, "bidirectional"},
+                                             {AttentionMask::prefix, "prefix"}})
+}  // namespace words
+
+void to_json(nlohmann::json& json, const AttentionMask& mask) { words::to_json(json, mask); }
+void from_json(const nlohmann::json& json, AttentionMask& mask) { words::from_json(json, mask); }
+
+}  // namespace obverse::kernels

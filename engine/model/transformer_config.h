@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -55,21 +55,18 @@ std::vector<std::string> transformer_preset_names();
 void to_json(nlohmann::json& json, const TransformerConfig& config);
 void from_json(const nlohmann::json& json, TransformerConfig& config);
 
-NLOHMANN_JSON_SERIALIZE_ENUM(PositionKind, {{PositionKind::learned, "learned"},
-                                            {PositionKind::rotary, "rotary"},
-                                            {PositionKind::alibi, "alibi"},
-                                            {PositionKind::none, "none"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(NormKind, {{NormKind::layer, "layer"}, {NormKind::rms, "rms"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(NormPlacement,
-                             {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(FeedForwardKind, {{FeedForwardKind::gelu, "gelu"},
-                                               {FeedForwardKind::swiglu, "swiglu"},
-                                               {FeedForwardKind::relu2, "relu2"}})
+void to_json(nlohmann::json& json, const PositionKind& kind);
+void from_json(const nlohmann::json& json, PositionKind& kind);
+void to_json(nlohmann::json& json, const NormKind& kind);
+void from_json(const nlohmann::json& json, NormKind& kind);
+void to_json(nlohmann::json& json, const NormPlacement& placement);
+void from_json(const nlohmann::json& json, NormPlacement& placement);
+void to_json(nlohmann::json& json, const FeedForwardKind& kind);
+void from_json(const nlohmann::json& json, FeedForwardKind& kind);
 
 }  // namespace obverse::engine
 
 namespace obverse::kernels {
-NLOHMANN_JSON_SERIALIZE_ENUM(AttentionMask, {{AttentionMask::causal, "causal"},
-                                             {AttentionMask::bidirectional, "bidirectional"},
-                                             {AttentionMask::prefix, "prefix"}})
+void to_json(nlohmann::json& json, const AttentionMask& mask);
+void from_json(const nlohmann::json& json, AttentionMask& mask);
 }  // namespace obverse::kernels

@@ -2,11 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "kernels/core/check.h"
 
 namespace obverse::engine {
+namespace words {
+NLOHMANN_JSON_SERIALIZE_ENUM(ScheduleKind, {{ScheduleKind::constant, "constant"},
+                                            {ScheduleKind::linear, "linear"},
+                                            {ScheduleKind::cosine, "cosine"}})
+}  // namespace words
+
+void to_json(nlohmann::json& json, const ScheduleKind& kind) { words::to_json(json, kind); }
+void from_json(const nlohmann::json& json, ScheduleKind& kind) { words::from_json(json, kind); }
 
 double Schedule::rate(std::int64_t step) const {
   kernels::require(step >= 1, "[schedule] expected a step of at least 1, got ", step);

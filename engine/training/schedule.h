@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace obverse::engine {
 
 enum class ScheduleKind { constant, linear, cosine };
-NLOHMANN_JSON_SERIALIZE_ENUM(ScheduleKind, {{ScheduleKind::constant, "constant"},
-                                            {ScheduleKind::linear, "linear"},
-                                            {ScheduleKind::cosine, "cosine"}})
+void to_json(nlohmann::json& json, const ScheduleKind& kind);
+void from_json(const nlohmann::json& json, ScheduleKind& kind);
 
 // Rises linearly from peak / warm_up_steps over the warm-up, then stays, or falls along a line or
 // half a cosine to final_share * peak at the last step.

@@ -1,5 +1,6 @@
 // The parts of obverse-bench that are not measuring: shapes, percentiles, rows of the table, JSON.
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 

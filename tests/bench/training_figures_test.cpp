@@ -1,5 +1,6 @@
 // What becomes of measured training steps: operations, kernels by cost, text, JSON.
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
