@@ -1,43 +1,11 @@
 #include "engine/training/objective.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "engine/training/objectives/objectives.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::engine {
-namespace {
-
-std::string known_names() {
-  std::string names;
-  for (const ObjectiveKind& kind : objective_kinds()) names += " " + kind.name;
-  return names;
-}
-
-double number_behind(const std::string& name, const std::string& text) {
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  kernels::require(error == std::errc() && end == text.data() + text.size(),
-                   "[objective] expected a number behind '", name, "', got '", text, "'");
-  return value;
-}
-
-std::unique_ptr<Objective> make_one(const std::string& name, const TextSizes& sizes) {
-  const std::size_t at = name.find('@');
-  const std::string kind_name = name.substr(0, at);
-  for (const ObjectiveKind& kind : objective_kinds()) {
-    if (kind.name != kind_name) continue;
-    if (at == std::string::npos) return kind.make(kind.usual, sizes);
-    kernels::require(kind.usual >= 0.0, "[objective] expected no number behind '", kind_name,
-                     "', got '", name, "'");
-    return kind.make(number_behind(kind_name + "@", name.substr(at + 1)), sizes);
-  }
-  kernels::fail("[objective] expected one of", known_names(), ", got '", name, "'");
-}
-
-}  // namespace
-
 void make_next_token_example(const std::vector<std::int32_t>& tokens, Example& example) {
   kernels::require(tokens.size() >= 2, "[objective] expected a document of at least 2 tokens, got ",
                    tokens.size());
@@ -69,8 +37,17 @@ void Objective::read_question(const std::vector<std::int32_t>& before,
   reading.end_place = ends ? static_cast<std::int32_t>(example.inputs.size() - 1) : -1;
 }
 
-std::unique_ptr<Objective> make_objective(const std::string& name, const TextSizes& sizes) {
-  return make_one(name, sizes);
+Words words_of(const std::vector<std::int32_t>& tokens) {
+  Words words{0, static_cast<std::int64_t>(tokens.size())};
+  if (words.count() > 0 && tokens.front() == kBeginOfText) ++words.first;
+  if (words.count() > 0 && tokens.back() == kEndOfText) --words.end;
+  return words;
+}
+
+std::int32_t first_own_token(const std::string& objective, const TextSizes& sizes) {
+  kernels::require(sizes.vocabulary > 0, "[", objective, "] expected the vocabulary of the texts, ",
+                   "behind which its own tokens are numbered, got ", sizes.vocabulary);
+  return static_cast<std::int32_t>(sizes.vocabulary);
 }
 
 std::vector<ObjectiveDescription> objective_descriptions() {

@@ -46,6 +46,8 @@ class Objective {
   virtual Decoding decoding() const { return Decoding::left_to_right; }
   // Whether a model of this objective can answer a gap, with text on both sides of it.
   virtual bool infills() const { return decoding() == Decoding::unmasking; }
+  // How a gap is answered, which a mixture may do in another way than other questions.
+  virtual Decoding infill_decoding() const { return decoding(); }
   // What the model needs for texts of these sizes: at least as much.
   virtual TextSizes model_sizes(const TextSizes& texts) const { return texts; }
 
@@ -56,7 +58,7 @@ class Objective {
 
   // How `before` + answer + `after` is read. A question that is no `infill` does not show `after`;
   // what it begins with, end-of-text, is asked for behind the answer. REQUIRES: decoding() is
-  // left_to_right; `infill` only where infills().
+  // left_to_right, or infill_decoding() for an `infill`, which is one only where infills().
   virtual void read_question(const std::vector<std::int32_t>& before,
                              const std::vector<std::int32_t>& answer,
                              const std::vector<std::int32_t>& after, bool infill,
@@ -71,6 +73,7 @@ void make_next_token_example(const std::vector<std::int32_t>& tokens, Example& e
 // objective that takes a number has it behind an at-sign: "masked_fixed@0.4",
 // "token_reversed@0.25" (the share of reversed visits). Weights behind colons, joined by plus
 // signs, make a mixture: "causal:0.95+entity_reversed:0.05" draws one of them for every visit.
+// Where their masks differ the mixture's is `prefix`, under which each text has its objective's.
 // Objectives that need tokens of their own throw where `sizes` are not given.
 std::unique_ptr<Objective> make_objective(const std::string& name, const TextSizes& sizes = {});
 

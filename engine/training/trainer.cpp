@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/cross_entropy.h"
+#include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::engine {
 
@@ -69,9 +70,16 @@ Trainer::Trainer(const Transformer& model, const Objective& objective,
   under_way_.reserve(DeviceSteps::kMostBegun);
   examples_.resize(static_cast<std::size_t>(options.batch));
   // Any place of the batch may draw the longest document at any step.
+  const TextSizes needed =
+      objective.model_sizes({model.config().vocabulary, static_cast<std::int64_t>(longest)});
   for (Example& example : examples_) {
-    example.inputs.reserve(longest);
-    example.targets.reserve(longest);
+    example.inputs.reserve(static_cast<std::size_t>(needed.longest));
+    example.targets.reserve(static_cast<std::size_t>(needed.longest));
+  }
+  // Those of some visits are longer than the text: no draw of one visit tells how long they get.
+  const auto text = static_cast<std::int64_t>(longest);
+  if (needed.longest > text) {
+    longest_example_ = static_cast<std::size_t>(std::min(needed.longest, model.config().context));
   }
 }
 
@@ -115,6 +123,11 @@ void Trainer::reserve_memory() {
       objective_.make_example(i == 0 ? *by_length[longest] : *by_length.back(),
                               kernels::RandomSequence({seed_, kernels::Purpose::objective, i}),
                               examples_[i]);
+    }
+    Example& first = examples_.front();
+    if (longest == 0 && first.inputs.size() < longest_example_) {
+      first.inputs.resize(longest_example_, kPadding);
+      first.targets.resize(longest_example_, kernels::kIgnoredTarget);
     }
     if (device_steps_) {
       device_steps_->rehearse(examples_);

@@ -91,6 +91,7 @@ class Trainer {
   Tape tape_;
   std::unique_ptr<DeviceSteps> device_steps_;  // on CUDA
   std::int64_t step_ = 0;
+  std::size_t longest_example_ = 0;    // where the objective lengthens texts
   std::vector<StepReport> under_way_;  // on the CPU finished
   std::vector<Example> examples_;      // memory kept between steps
 };

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "experiments/reversal_curse/commands.h"
+#include "experiments/reversal_curse/report/exports.h"
 #include "experiments/reversal_curse/report/html.h"
 #include "experiments/reversal_curse/report/summary.h"
 #include "experiments/reversal_curse/report/table.h"
@@ -88,6 +89,7 @@ nlohmann::json write_files(const std::filesystem::path& folder) {
   const nlohmann::json summary = summarize(stored.results, stored.grid);
   write_atomically(folder / "summary.json", summary.dump(1) + "\n");
   write_atomically(folder / "report.html", render_html(summary, stored.results));
+  write_exports(folder, summary, stored.results);
   return summary;
 }
 

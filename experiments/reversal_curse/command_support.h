@@ -16,7 +16,8 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
 // the program.
 void tell_full_files_as_errors();
 
-// Writes summary.json and report.html of a folder's results; gives back the summary.
+// Writes summary.json, report.html, tables/ and figures/ of a folder's results; gives back the
+// summary.
 nlohmann::json write_files(const std::filesystem::path& folder);
 // The same, and prints the table and the report's path.
 void write_report(const std::filesystem::path& folder);

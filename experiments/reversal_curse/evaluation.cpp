@@ -24,6 +24,7 @@ bool chooses(const World& world, const Question& question) {
     case Asked::unseen:
     case Asked::in_context:
     case Asked::wrong_inference:
+    case Asked::in_context_unseen:
       return false;
   }
   return false;

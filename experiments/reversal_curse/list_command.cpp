@@ -15,7 +15,7 @@ int list_command(int argc, char** argv) {
   std::puts("Presets");
   const auto print = [](const auto& described) {
     for (const auto& each : described) {
-      std::printf("  %-23s %s\n", each.name.c_str(), each.summary.c_str());
+      std::printf("  %-25s %s\n", each.name.c_str(), each.summary.c_str());
     }
   };
   print(preset_list());

@@ -16,15 +16,17 @@ constexpr const char* kUsage =
     "known\n"
     "as \"B is A\".\n\n"
     "  run      trains and asks a grid of models, and writes results.jsonl, summary.json, "
-    "report.html\n"
+    "report.html,\n           tables and figures\n"
     "  verify   checks what is known of the reversal curse, row by row\n"
     "  report   makes the table and the report anew from a folder of results\n"
+    "  compare  tells which differences between two folders of results exceed their intervals\n"
     "  list     presets, worlds and objectives\n\n"
     "  obverse-reversal run --preset quick --output runs/quick\n"
     "  obverse-reversal run --objective causal,masked_uniform --name-tokens 1,2 --seeds 5 --output "
     "runs/mine\n"
     "  obverse-reversal run --preset paper --data reversal_curse_data --output runs/paper\n"
-    "  obverse-reversal report --output runs/quick\n\n"
+    "  obverse-reversal report --output runs/quick\n"
+    "  obverse-reversal compare runs/quick runs/mine\n\n"
     "obverse-reversal COMMAND --help tells more.\n";
 
 // As a shell reads it back.
@@ -49,7 +51,8 @@ int flushed(int status) {
 
 int dispatch(int argc, char** argv) {
   using namespace obverse::reversal;
-  if (argc < 2) throw UsageError("expected a command: run, verify, report or list; see --help");
+  if (argc < 2)
+    throw UsageError("expected a command: run, verify, report, compare or list; see --help");
   const std::string command = argv[1];
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kUsage, stdout);
@@ -60,8 +63,9 @@ int dispatch(int argc, char** argv) {
   if (command == "run") return run_command(argc - 1, argv + 1, command_line);
   if (command == "verify") return verify_command(argc - 1, argv + 1, command_line);
   if (command == "report") return report_command(argc - 1, argv + 1);
+  if (command == "compare") return compare_command(argc - 1, argv + 1);
   if (command == "list") return list_command(argc - 1, argv + 1);
-  throw UsageError("expected a command: run, verify, report or list, got '" + command +
+  throw UsageError("expected a command: run, verify, report, compare or list, got '" + command +
                    "'; see --help");
 }
 

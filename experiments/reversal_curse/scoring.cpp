@@ -159,10 +159,18 @@ std::vector<Score> score(const engine::Transformer& model, const engine::Objecti
   // Enough rows to keep the matrix products busy, few enough that the logits stay near 10 MB for
   // small vocabularies.
   constexpr std::size_t kRows = 256;
+  const auto decoding_of = [&objective](const Attempt& attempt) {
+    return attempt.infill ? objective.infill_decoding() : objective.decoding();
+  };
   std::vector<Score> scores(attempts.size());
-  for (std::size_t first = 0; first < attempts.size(); first += kRows) {
-    const std::size_t count = std::min(kRows, attempts.size() - first);
-    if (objective.decoding() == engine::Decoding::left_to_right) {
+  for (std::size_t first = 0, count = 0; first < attempts.size(); first += count) {
+    const engine::Decoding decoding = decoding_of(attempts[first]);
+    count = 1;
+    while (count < std::min(kRows, attempts.size() - first) &&
+           decoding_of(attempts[first + count]) == decoding) {
+      ++count;
+    }
+    if (decoding == engine::Decoding::left_to_right) {
       score_left_to_right(model, objective, attempts, first, count, wants_greedy, scores);
     } else {
       score_unmasking(model, attempts, first, count, wants_greedy, scores);

@@ -256,6 +256,16 @@ std::vector<double> holm(const std::vector<double>& p) {
   return adjusted;
 }
 
+Interval difference_interval(double a, const Interval& of_a, double b, const Interval& of_b) {
+  const double below = std::hypot(std::max(0.0, a - of_a.low), std::max(0.0, of_b.high - b));
+  const double above = std::hypot(std::max(0.0, of_a.high - a), std::max(0.0, b - of_b.low));
+  if (std::isnan(of_a.low) || std::isnan(of_a.high) || std::isnan(of_b.low) ||
+      std::isnan(of_b.high)) {
+    return {kNaN, kNaN};
+  }
+  return {a - b - below, a - b + above};
+}
+
 double mean(const std::vector<double>& values) {
   if (values.empty()) return kNaN;
   double sum = 0.0;

@@ -59,6 +59,12 @@ double kolmogorov_smirnov_test(std::vector<double> a, std::vector<double> b);
 // any false finding below it. In the order given; NaN stays NaN and counts for nothing.
 std::vector<double> holm(const std::vector<double>& p);
 
+// The 95 % interval of a - b from those of two independent estimates, symmetric or not: Newcombe's
+// 1998 square-and-add (his method 10) with Wilson's intervals, and for other estimates Zou and
+// Donner's 2008 method of variance estimates recovery. Estimates that go up and down together, as
+// those of seeds with the same facts do, differ by less than it allows for. NaN where an end is.
+Interval difference_interval(double a, const Interval& of_a, double b, const Interval& of_b);
+
 double mean(const std::vector<double>& values);
 // Sample standard deviation (n - 1); NaN below two values.
 double standard_deviation(const std::vector<double>& values);

@@ -45,6 +45,8 @@ const char* name_of(Asked asked) {
       return "composed";
     case Asked::wrong_inference:
       return "wrong_inference";
+    case Asked::in_context_unseen:
+      return "in_context_unseen";
   }
   kernels::fail("[world] expected a measure below ", kAskedCount, ", got ",
                 static_cast<int>(asked));

@@ -26,8 +26,9 @@ enum class Asked {
   expanded_reverse,  // their logical neighbours (World::neighbours)
   composed,          // what follows from two stated facts or more and is itself never stated
   wrong_inference,   // what a hasty reader infers and does not follow: "correct" is the error
+  in_context_unseen,  // as in_context, of facts that training never states: read, not recalled
 };
-inline constexpr int kAskedCount = 10;
+inline constexpr int kAskedCount = 11;
 // "trained", "reverse", "infill", "both", "unseen", "in_context", ...
 const char* name_of(Asked asked);
 

@@ -83,7 +83,7 @@ std::vector<Document> documents_of_lengths(std::int64_t count, std::int64_t leas
                                            std::int64_t most, std::int64_t vocabulary) {
   std::vector<Document> documents;
   for (std::int64_t i = 0; i < count; ++i) {
-    Document document{{engine::kBeginOfText}, {{1, 2}}};
+    Document document{{engine::kBeginOfText}, {{1, 2}, {3, 1}}};
     const std::int64_t words = least - 2 + i * 7 % (most - least + 1);
     for (const std::int32_t word : random_ids(words, vocabulary - 5, i)) {
       document.tokens.push_back(5 + word);
@@ -132,13 +132,15 @@ TEST_CASE("allocations are counted at all", "[allocation]") {
 TEST_CASE("from the third step on a step allocates nothing", "[allocation]") {
   for (const int threads : {1, 2}) {
     const WithThreads with_threads(threads);
+    const engine::TextSizes texts{600, 12};
     for (const auto& description : engine::objective_descriptions()) {
-      const auto objective = engine::make_objective(description.name);
+      const auto objective = engine::make_objective(description.name, texts);
+      const engine::TextSizes needed = objective->model_sizes(texts);
       TransformerConfig config;
-      config.vocabulary = 600;
-      config.context = 12;
+      config.vocabulary = needed.vocabulary;
+      config.context = needed.longest;
       config.mask = objective->mask();
-      check_steady(config, *objective, 1, documents_of_lengths(8, 5, 12, config.vocabulary));
+      check_steady(config, *objective, 1, documents_of_lengths(8, 5, 12, texts.vocabulary));
     }
   }
 }
@@ -161,6 +163,18 @@ TEST_CASE("neither do other architectures and micro-batches", "[allocation]") {
   config.norm_placement = engine::NormPlacement::post;
   config.feed_forward = engine::FeedForwardKind::relu2;
   check_steady(config, *objective, 2, documents);
+}
+
+// Twice as long as all others, and drawn in the fifth step first.
+TEST_CASE("neither does a rare visit that lengthens a text", "[allocation]") {
+  const engine::TextSizes texts{80, 12};
+  const auto objective =
+      engine::make_objective("causal:0.6+permuted:0.03+token_reversed:0.37", texts);
+  const engine::TextSizes needed = objective->model_sizes(texts);
+  TransformerConfig config;
+  config.vocabulary = needed.vocabulary;
+  config.context = needed.longest;
+  check_steady(config, *objective, 1, documents_of_lengths(8, 10, 12, texts.vocabulary), 16, 6);
 }
 
 TEST_CASE("neither do batches of any length", "[allocation]") {

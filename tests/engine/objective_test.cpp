@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ using kernels::kIgnoredTarget;
 
 using Ids = std::vector<std::int32_t>;
 
+constexpr engine::TextSizes kTexts{60, 40};
+
 // The example of visit number `visit`.
 Example example_of(const std::string& objective, const Document& document, std::uint64_t visit) {
   Example example;
@@ -29,8 +32,9 @@ Example example_of(const std::string& objective, const Document& document, std::
   example.targets = {98};
   example.prefix = 7;
   example.weight = 0.5f;
-  engine::make_objective(objective)->make_example(
-      document, kernels::RandomSequence({3, kernels::Purpose::objective, visit}), example);
+  engine::make_objective(objective, kTexts)
+      ->make_example(document, kernels::RandomSequence({3, kernels::Purpose::objective, visit}),
+                     example);
   return example;
 }
 
@@ -93,6 +97,57 @@ TEST_CASE("half of the visits are reversed unless told otherwise", "[objective]"
     INFO(name << ": " << reversed << " of " << kVisits);
     // Five standard deviations.
     CHECK(std::abs(reversed - kVisits * share) <= 5.0 * std::sqrt(kVisits * share * (1 - share)));
+  }
+}
+
+TEST_CASE("segments of every length are reversed, words inside them are not", "[objective]") {
+  CHECK(text_of(example_of("segment_reversed@1", document_of(0), 0)) == document_of(0).tokens);
+  const Document document = document_of(3);
+  const auto text = [](Ids words) {
+    words.insert(words.begin(), kBeginOfText);
+    words.push_back(kEndOfText);
+    return words;
+  };
+  // Segments of one or two words: 1 + 1 + 1, 1 + 2, and 2 + 1 whatever would have been drawn next.
+  std::map<Ids, double> expected{{text({10, 11, 12}), 0.5},
+                                 {text({12, 11, 10}), 0.125},
+                                 {text({11, 12, 10}), 0.125},
+                                 {text({12, 10, 11}), 0.25}};
+  constexpr int kVisits = 4000;
+  std::map<Ids, int> counts;
+  for (std::uint64_t visit = 0; visit < kVisits; ++visit) {
+    ++counts[text_of(example_of("segment_reversed@2", document, visit))];
+  }
+  CHECK(counts.size() == expected.size());
+  for (const auto& [words, share] : expected) {
+    CHECK(std::abs(counts[words] - kVisits * share) <=
+          5.0 * std::sqrt(kVisits * share * (1 - share)));
+  }
+}
+
+TEST_CASE("a bridge leads back to the first entity and never shows the second", "[objective]") {
+  const std::int32_t bridge = 60;
+  const Example example = example_of("identity_bridge@1", kDocument, 0);
+  CHECK(example.inputs == Ids{kBeginOfText, 10, 11, 20, 21, bridge, 10, 11});
+  CHECK(example.targets == Ids{10, 11, 20, 21, kIgnoredTarget, 10, 11, kEndOfText});
+  // What stands behind the second entity may state the fact the other way.
+  const Document chain{{kBeginOfText, 10, 20, 11, 21, 10, kEndOfText}, {{1, 1}, {3, 1}, {5, 1}}};
+  CHECK(example_of("identity_bridge@1", chain, 0).inputs == Ids{kBeginOfText, 10, 20, bridge, 10});
+  const Document again{{kBeginOfText, 10, 20, 10, 21, 11, kEndOfText}, {{1, 1}, {3, 1}, {5, 1}}};
+  CHECK(example_of("identity_bridge@1", again, 0).inputs ==
+        Ids{kBeginOfText, 10, 20, 10, 21, bridge, 10});
+  const Document alone{kDocument.tokens, {{1, 2}}}, same{{7, 8, 7}, {{0, 1}, {2, 1}}};
+  CHECK(text_of(example_of("identity_bridge@1", alone, 0)) == alone.tokens);
+  CHECK(text_of(example_of("identity_bridge@1", same, 0)) == same.tokens);
+  constexpr int kVisits = 4000;
+  for (const auto& [name, share] :
+       {std::pair("identity_bridge", 0.5), {"identity_bridge@0.2", 0.2}}) {
+    int bridged = 0;
+    for (std::uint64_t visit = 0; visit < kVisits; ++visit) {
+      const Ids inputs = example_of(name, kDocument, visit).inputs;
+      bridged += std::count(inputs.begin(), inputs.end(), bridge) > 0;
+    }
+    CHECK(std::abs(bridged - kVisits * share) <= 5.0 * std::sqrt(kVisits * share * (1 - share)));
   }
 }
 
@@ -191,9 +246,10 @@ TEST_CASE("prefix predicts what follows a prefix of any length", "[objective]") 
 }
 
 TEST_CASE("an example depends on its visit alone", "[objective]") {
-  const Document document = document_of(30);
+  Document document = document_of(30);
+  document.entities = {{1, 2}, {5, 3}};
   for (const auto& description : engine::objective_descriptions()) {
-    const auto objective = engine::make_objective(description.name);
+    const auto objective = engine::make_objective(description.name, kTexts);
     const auto draw = [&](std::uint64_t visit) {
       Example example;
       objective->make_example(
@@ -216,7 +272,7 @@ TEST_CASE("an example depends on its visit alone", "[objective]") {
 
 TEST_CASE("each objective names its mask and its way to complete a text", "[objective]") {
   for (const auto& description : engine::objective_descriptions()) {
-    const auto objective = engine::make_objective(description.name);
+    const auto objective = engine::make_objective(description.name, kTexts);
     const bool masked = description.name.find("masked") == 0;
     INFO(description.name);
     CHECK(objective->name() == description.name);
@@ -234,8 +290,9 @@ TEST_CASE("objectives say what they expected", "[objective]") {
     return error_of([&] { engine::make_objective(name); });
   };
   CHECK(error("causl") ==
-        "[objective] expected one of causal masked_fixed masked_uniform prefix token_reversed "
-        "entity_reversed, got 'causl'");
+        "[objective] expected one of causal causal_masked causal_masked_source_kept "
+        "identity_bridge infilling masked_fixed masked_uniform permuted prefix token_reversed "
+        "entity_reversed segment_reversed, got 'causl'");
   CHECK(error("causal@0.5") == "[objective] expected no number behind 'causal', got 'causal@0.5'");
   CHECK(error("masked_uniform@0.5").find("expected no number behind 'masked_uniform'") !=
         std::string::npos);
@@ -250,7 +307,25 @@ TEST_CASE("objectives say what they expected", "[objective]") {
         "[token_reversed] expected a share of reversed documents in [0, 1], got 1.5");
   CHECK(error("entity_reversed@-1") ==
         "[entity_reversed] expected a share of reversed documents in [0, 1], got -1");
-  for (const char* name : {"causal", "token_reversed", "entity_reversed", "prefix"}) {
+  for (const char* longest : {"0", "-1", "2.5", "nan", "1e9"}) {
+    CHECK(error(std::string("segment_reversed@") + longest)
+              .find("[segment_reversed] expected segments of at most a whole number of tokens in "
+                    "[1, 1000000], got ") == 0);
+  }
+  CHECK(error("identity_bridge@1.5").find("expected the vocabulary of the texts") !=
+        std::string::npos);
+  for (const char* name :
+       {"causal_masked", "causal_masked_source_kept", "identity_bridge", "infilling", "permuted"}) {
+    CHECK(error(name) == "[" + std::string(name) +
+                             "] expected the vocabulary of the texts, behind which its own tokens "
+                             "are numbered, got 0");
+    if (std::string(name) == "permuted") continue;
+    const auto too_much = [&] { engine::make_objective(std::string(name) + "@1.5", kTexts); };
+    INFO(name);
+    CHECK(error_of(too_much).find(" in [0, 1], got 1.5") != std::string::npos);
+  }
+  for (const char* name : {"causal", "token_reversed", "entity_reversed", "segment_reversed",
+                           "prefix", "infilling", "identity_bridge", "causal_masked"}) {
     CHECK(error_of([&] {
             example_of(name, Document{{kBeginOfText}, {}}, 0);
           }) == "[objective] expected a document of at least 2 tokens, got 1");

@@ -60,12 +60,13 @@ struct Run {
 };
 
 Run train(const Device& device, const Settings& settings) {
-  const auto objective = engine::make_objective(settings.objective);
+  const auto objective = engine::make_objective(settings.objective, kSmallTexts);
   TransformerConfig config = model_for(*objective);
   config.dropout = settings.dropout;
-  auto documents = documents_of(10, config.vocabulary);
+  const std::int64_t vocabulary = kSmallTexts.vocabulary;
+  auto documents = documents_of(10, vocabulary);
   for (std::size_t i = 0; settings.text_tokens > 0 && i < documents.size(); ++i) {
-    documents[i].tokens = random_ids(settings.text_tokens, config.vocabulary, 200 + i);
+    documents[i].tokens = random_ids(settings.text_tokens, vocabulary, 200 + i);
     for (std::int32_t& token : documents[i].tokens) token = std::max(token, 5);
   }
   const Transformer model(config, device, 5, settings.dtype);

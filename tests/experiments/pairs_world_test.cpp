@@ -1,5 +1,6 @@
 #include "experiments/reversal_curse/worlds/pairs_world.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -163,6 +164,8 @@ TEST_CASE("names are asked only the way the measure says") {
         CHECK((!trained_so && !trained_inverse));
         CHECK((mentioned.count(asked.first) == 1 && mentioned.count(asked.second) == 1));
         break;
+      default:
+        FAIL("asked without demonstrations and expansion");
     }
     // Answer-last but for infill, whose hole is the sentence's first name.
     const bool last = question.after == Tokens{engine::kEndOfText};
@@ -192,6 +195,60 @@ TEST_CASE("a held-out frame is new, and each of its words was trained in its pla
       }
     }
   }
+}
+
+TEST_CASE("paraphrases are neither trained nor held out") {
+  for (int templates = 1; templates <= kMaximumTemplates; ++templates) {
+    CAPTURE(templates);
+    for (const DirectionFrames& frames : draw_frames(templates, 7)) {
+      std::set<Frame> all(frames.trained.begin(), frames.trained.end());
+      all.insert(frames.held_out);
+      all.insert(frames.spare.begin(), frames.spare.end());
+      CHECK(frames.spare.size() == static_cast<std::size_t>(std::min(templates, 63 - templates)));
+      CHECK(all.size() == 1 + frames.trained.size() + frames.spare.size());
+    }
+  }
+}
+
+TEST_CASE("neighbours of a fact are its paraphrases and its inverse, off the held-out frames") {
+  PairsOptions options;
+  options.pairs = 16;
+  options.name_tokens = GENERATE(1, 2);
+  options.templates = 4;
+  const World world = make_pairs_world(options);
+  std::map<std::string, std::set<Frame>> trained, held_out;
+  std::set<Statement> stated;
+  std::map<int, std::array<Statement, 2>> facts;  // of those stated one way: that way, the other
+  for (const engine::Document& document : world.documents) {
+    if (document.entities.size() != 2) continue;
+    const Statement statement = parse(world, document.tokens);
+    trained[statement.relation].insert(statement.frame);
+    stated.insert(statement);
+  }
+  for (const Question& question : world.questions) {
+    const Statement asked = parse(world, whole(world, question));
+    held_out[asked.relation].insert(asked.frame);
+    if (question.asked == Asked::trained) facts[question.fact][0] = asked;
+    if (question.asked == Asked::reverse) facts[question.fact][1] = asked;
+  }
+  std::map<std::pair<int, NeighbourKind>, std::set<Frame>> frames;
+  for (const Neighbour& neighbour : world.neighbours) {
+    CAPTURE(neighbour.fact);
+    REQUIRE(facts.count(neighbour.fact) == 1);
+    const bool is_inverse = neighbour.kind == NeighbourKind::inverse;
+    const Statement statement = parse(world, neighbour.document.tokens);
+    const Statement& expected = facts[neighbour.fact][is_inverse ? 1 : 0];
+    CHECK((!(statement < expected) && !(expected < statement)));
+    CHECK((stated.count(statement) == 1) == !is_inverse);
+    CHECK(held_out[statement.relation].count(statement.frame) == 0);
+    CHECK((trained[statement.relation].count(statement.frame) == 1) == is_inverse);
+    CHECK(entity(neighbour.document, 0) == statement.first);
+    CHECK(entity(neighbour.document, 1) == statement.second);
+    frames[{neighbour.fact, neighbour.kind}].insert(statement.frame);
+  }
+  CHECK(frames.size() == 2 * facts.size());
+  for (const auto& [key, those] : frames) CHECK(those.size() == 4);
+  CHECK(world.neighbours.size() == 8 * facts.size());
 }
 
 TEST_CASE("frames that leave a word untrained are told apart") {

@@ -384,7 +384,7 @@ TEST_CASE("the table fits a terminal", "[report]") {
   const std::string table = render_table(summarize(runs, nlohmann::json::object()), false);
   INFO(table);
   std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 104);  // bytes
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 84);  // bytes
   CHECK(!contains(table, "\033"));
   // Numbers keep their sign wherever lines break.
   nlohmann::json shifted = summarize({runs[0]}, nullptr);
@@ -393,7 +393,9 @@ TEST_CASE("the table fits a terminal", "[report]") {
     CHECK(!contains(render_table(shifted, false), "\n%"));
   }
   CHECK(contains(table, "infill"));
-  CHECK(contains(table, "the reversal curse"));
+  std::string one_line = table;  // wherever lines break
+  for (char& letter : one_line) letter = letter == '\n' ? ' ' : letter;
+  CHECK(contains(one_line, "the reversal curse"));
   CHECK(!contains(render_table(summarize(seeds_of("causal", 1, {}), nullptr), false), "infill"));
 }
 
@@ -417,12 +419,13 @@ TEST_CASE("the page is well formed and whole", "[report]") {
   CHECK(count_of(page, "class=\"dot reverse\">") == 11);
   CHECK(count_of(page, "class=\"seed reverse\"") == 11);
   CHECK(contains(page, "<span>obverse-reversal</span> <span>--seeds</span> <span>3</span>"));
-  for (const char* reference : {"2309.12288", "2403.13799", "2406.05183", "2309.14402"}) {
+  for (const char* reference :
+       {"2309.12288", "2403.13799", "2406.05183", "2309.14402", "2405.04669"}) {
     CHECK(contains(page, reference));
   }
-  // Nothing is loaded: the only addresses are the four links of the references.
+  // Nothing is loaded: the only addresses are the five links of the references.
   CHECK(count_of(page, "http") == count_of(page, "<a href=\"https://arxiv.org/abs/"));
-  CHECK(count_of(page, "<a href") == 4);
+  CHECK(count_of(page, "<a href") == 5);
   for (const char* loader : {"<script", "<link", "<img", "@import", "url(", "src="}) {
     CHECK(!contains(page, loader));
   }

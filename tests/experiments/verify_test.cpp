@@ -1,11 +1,10 @@
-#include "experiments/reversal_curse/verify/row.h"
-
 #include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "experiments/reversal_curse/presets/preset.h"
+#include "experiments/reversal_curse/verify/row.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -45,9 +44,8 @@ RunResult run_of(const std::string& objective, int name_tokens, const std::vecto
 
 const VerifyRow& row(int number) {
   static const std::vector<VerifyRow> rows = verify_rows();
-  const auto found = std::find_if(rows.begin(), rows.end(), [number](const VerifyRow& each) {
-    return each.number == number;
-  });
+  const auto found = std::find_if(
+      rows.begin(), rows.end(), [number](const VerifyRow& each) { return each.number == number; });
   REQUIRE(found != rows.end());
   return *found;
 }
@@ -120,10 +118,10 @@ TEST_CASE("log-probabilities are tested over all sizes together", "[verify]") {
     std::vector<RunResult> runs;
     for (const int layers : {1, 2, 4}) {
       for (const std::uint64_t seed : {0, 1}) {
-        runs.push_back(run_of(
-            "causal", 1,
-            {{Asked::trained, 100, trained_gain}, {Asked::reverse, 0, layers == 4 ? reverse_gain : 0}},
-            seed));
+        runs.push_back(run_of("causal", 1,
+                              {{Asked::trained, 100, trained_gain},
+                               {Asked::reverse, 0, layers == 4 ? reverse_gain : 0}},
+                              seed));
         runs.back().architecture["layers"] = layers;
       }
     }

@@ -9,11 +9,15 @@
 
 namespace obverse::tests {
 
+// What an objective for small_model() is made for.
+inline constexpr engine::TextSizes kSmallTexts{40, 12};
+
 inline engine::TransformerConfig small_model(const engine::Objective& objective) {
+  const engine::TextSizes needed = objective.model_sizes(kSmallTexts);
   engine::TransformerConfig config;
   config.width = 32;
-  config.vocabulary = 40;
-  config.context = 12;
+  config.vocabulary = needed.vocabulary;
+  config.context = needed.longest;
   config.mask = objective.mask();
   return config;
 }

@@ -23,4 +23,15 @@ struct ObjectiveKind {
 // All kinds, file by file in alphabetical order.
 std::vector<ObjectiveKind> objective_kinds();
 
+// Where a document's words lie: behind begin-of-text and before end-of-text, where it has them.
+struct Words {
+  std::int64_t first = 0, end = 0;
+  std::int64_t count() const { return end - first; }
+};
+Words words_of(const std::vector<std::int32_t>& tokens);
+
+// The first of the tokens that `objective` adds behind those of the texts. Throws where their
+// vocabulary is not known.
+std::int32_t first_own_token(const std::string& objective, const TextSizes& sizes);
+
 }  // namespace obverse::engine

@@ -1,6 +1,7 @@
 // Runs grouped into arms (everything equal but the seed), with a short label each.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,20 @@ struct Arm {
       label;  // objective, then only what tells arms apart: "causal, k = 1, layers 4"; unique
   std::vector<const RunResult*> runs;  // in order of appearance; at least one
 };
+
+// Every setting of an arm by its path, e.g. "world.name_tokens", "training.steps".
+using Settings = std::map<std::string, nlohmann::json>;
+Settings settings_of(const RunResult& run);
+
+// Whether a setting merely follows from others: sizes that the world decides, what a world counted.
+bool is_derived(const std::string& path, const Settings& settings);
+
+// A label each of only what tells these apart, in words; unique. Settings may lack any path,
+// "objective" too.
+std::vector<std::string> labels_of(const std::vector<Settings>& settings);
+
+// "causal:0.95+entity_reversed:0.05" -> "95 % causal + 5 % entity reversed".
+std::string objective_words(const std::string& objective);
 
 // Ordered by first appearance. Holds pointers into `runs`.
 std::vector<Arm> arms_of(const std::vector<RunResult>& runs);

@@ -54,6 +54,23 @@ std::string nats(double value) {
   return text == "-0.00" || text == "+0.00" ? "0.00" : text;
 }
 
+std::string nats_with_interval(double value, const std::optional<Interval>& interval) {
+  if (!interval) return nats(value);
+  return nats(value) + " [" + nats(interval->low) + ", " + nats(interval->high) + "]";
+}
+
+std::string points(double difference) {
+  if (!std::isfinite(difference)) return kMissing;
+  const double value = 100.0 * difference;
+  const std::string text = printed(std::abs(value) < 0.95 ? "%+.1f" : "%+.0f", value);
+  return text == "-0.0" || text == "+0.0" ? "0" : text;
+}
+
+std::string points_with_interval(double difference, const Interval& interval) {
+  return points(difference) + " points [" + points(interval.low) + ", " + points(interval.high) +
+         "]";
+}
+
 std::string p_value(const std::optional<double>& p) {
   if (!p) return kMissing;
   if (*p < 0.001) return "< 0.001";

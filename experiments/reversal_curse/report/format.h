@@ -25,6 +25,11 @@ std::string percent(double share);  // "99 %"
 // "99 % [98, 100]", or the percentage alone without an interval.
 std::string percent_with_interval(double share, const std::optional<Interval>& interval);
 std::string nats(double value);  // "+1.25", "-0.03"
+// "+1.25 [+1.10, +1.40]".
+std::string nats_with_interval(double value, const std::optional<Interval>& interval);
+// A difference of shares in points: "+12", "-0.4".
+std::string points(double difference);
+std::string points_with_interval(double difference, const Interval& interval);
 std::string p_value(const std::optional<double>& p);
 // 1234567 -> "1,234,567".
 std::string grouped(double count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/reversal_curse/report/arms.h"
 #include "experiments/reversal_curse/report/format.h"
 
 namespace obverse::reversal::report {
@@ -60,7 +61,7 @@ std::string names(const std::vector<const JudgedArm*>& arms) {
 
 // "next-token training (k = 1)": the objective is said in words, so the label is given without it.
 std::string training_of(const JudgedArm& arm) {
-  const std::string objective = words(arm.objective);
+  const std::string objective = objective_words(arm.objective);
   const std::string training = (arm.objective == "causal" ? "next-token" : objective) + " training";
   if (arm.label == objective) return training;
   const std::string lead = objective + ", ";

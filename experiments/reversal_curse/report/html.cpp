@@ -4,6 +4,7 @@
 
 #include "experiments/reversal_curse/report/format.h"
 #include "experiments/reversal_curse/report/html_sections.h"
+#include "experiments/reversal_curse/report/question.h"
 
 namespace obverse::reversal {
 namespace report {
@@ -103,8 +104,9 @@ std::string render_html(const nlohmann::json& summary, const std::vector<RunResu
           " of training</p>\n</header>\n";
   if (!arms.empty()) {
     page += report::method_section(summary) + report::matrix_section(summary) +
-            report::seeds_section(summary) + report::curves_section(arms) +
-            report::distributions_section(summary, arms) +
+            report::seeds_section(summary) +
+            report::questions_html(report::answered_questions(summary, arms)) +
+            report::curves_section(arms) + report::distributions_section(summary, arms) +
             report::directions_section(summary, arms) + report::metrics_section(summary);
   }
   page += report::settings_section(summary, arms) + report::references_section();

@@ -27,9 +27,11 @@ std::vector<std::string> ordered_measures(const nlohmann::json& metrics) {
   std::vector<std::pair<int, std::string>> found;
   for (const auto& [key, value] : metrics.items()) {
     if (!number_at(metrics, key) || is_companion(key)) continue;
-    int rank = 8;
+    int rank = 18;
     int place = 0;
-    for (const char* kind : {"trained.", "reverse.", "both.", "unseen."}) {
+    for (const char* kind :
+         {"trained.", "reverse.", "both.", "unseen.", "in_context.", "expanded_trained.",
+          "expanded_reverse.", "composed.", "wrong_inference."}) {
       if (key.rfind(kind, 0) == 0) rank = 2 * place;
       ++place;
     }
@@ -170,6 +172,9 @@ std::string references_section() {
        "2406.05183"},
       {"Allen-Zhu and Li 2023, Physics of Language Models: Part 3.2, Knowledge Manipulation",
        "2309.14402"},
+      {"Zhu et al. 2024, Towards a Theoretical Understanding of the “Reversal Curse” via Training "
+       "Dynamics",
+       "2405.04669"},
   };
   std::string items;
   for (const Reference& reference : kReferences) {

@@ -11,6 +11,8 @@
 namespace obverse::reversal::report {
 
 std::string style_sheet();
+// What of it a picture needs outside of the page, in the colours for paper, without variables.
+std::string picture_style();
 
 std::string method_section(const nlohmann::json& summary);
 std::string matrix_section(const nlohmann::json& summary);

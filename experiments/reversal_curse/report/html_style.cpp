@@ -10,10 +10,12 @@ namespace {
 // least 4.5 : 1 on the page.
 constexpr const char* kLight =
     "--page:#fcfbf8;--card:#fff;--ink:#1c2126;--soft:#59636d;--rule:#dcdad3;--grid:#e9e7e1;"
-    "--trained:#0a5fa3;--reverse:#bf4a06;--quiet:#f3f1eb;--link:#0a5fa3;";
+    "--trained:#0a5fa3;--reverse:#bf4a06;--third:#5b6b12;--fourth:#8a2f78;--quiet:#f3f1eb;--link:#"
+    "0a5fa3;";
 constexpr const char* kDark =
     "--page:#14171a;--card:#1a1e22;--ink:#e7e9eb;--soft:#a3adb7;--rule:#363d44;--grid:#2a3036;"
-    "--trained:#6cb4f2;--reverse:#f4975e;--quiet:#20252a;--link:#8cc4f6;";
+    "--trained:#6cb4f2;--reverse:#f4975e;--third:#b4c457;--fourth:#e29ad3;--quiet:#20252a;--link:#"
+    "8cc4f6;";
 
 constexpr const char* kText = R"(
 *{box-sizing:border-box}
@@ -98,6 +100,18 @@ polyline,.right,.wrong,.mean{fill:none;stroke-linejoin:round}
 .bar.reverse,.bar-end.reverse{stroke:var(--reverse)}
 .dot{stroke-width:1.5}.dot.trained{fill:var(--trained);stroke:var(--page)}
 .dot.reverse{fill:var(--page);stroke:var(--reverse)}
+.whisker{stroke-width:5;opacity:.3}.joined{fill:none;stroke-width:1.6;opacity:.7}
+.whisker.trained,.joined.trained{stroke:var(--trained)}
+.whisker.reverse,.joined.reverse{stroke:var(--reverse)}.joined.reverse{stroke-dasharray:6 3}
+.whisker.third,.joined.third{stroke:var(--third)}.joined.third{stroke-dasharray:2 2.5}
+.whisker.fourth,.joined.fourth{stroke:var(--fourth)}.joined.fourth{stroke-dasharray:9 3 2 3}
+.point{stroke-width:1.4;stroke:var(--page)}.one-seed{opacity:.65}
+.point.trained,.one-seed.trained{fill:var(--trained)}
+.point.reverse{fill:var(--page);stroke:var(--reverse)}.one-seed.reverse{fill:var(--reverse)}
+.point.third,.one-seed.third{fill:var(--third)}
+.point.fourth{fill:var(--page);stroke:var(--fourth)}.one-seed.fourth{fill:var(--fourth)}
+.marked{stroke:var(--soft);stroke-dasharray:3 3}
+svg text.category,svg text.name{fill:var(--ink);font-size:13px}svg text.name{font-weight:600}
 .rim{fill:none;stroke:var(--ink);stroke-width:1.3}.rim.unclear{stroke-dasharray:1.6 2}
 .coin{fill:var(--ink)}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.6rem;font-size:.9rem;max-width:none}
@@ -110,6 +124,10 @@ figure svg{display:block;overflow:visible;width:100%;max-width:26rem;height:auto
 figcaption{font-size:.92rem;line-height:1.35;margin:0 0 .35rem}
 figcaption small{display:block;color:var(--soft)}
 .multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr));gap:1.75rem 2rem}
+.question .multiples{grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));
+margin:0 0 1.25rem}
+.question .answer{font-size:1.1rem;line-height:1.5;max-width:50rem}
+.question .published{border-left:3px solid var(--rule);padding-left:.8rem;color:var(--soft)}
 .multiples figcaption{font-weight:600}
 .pairs{display:grid;gap:2rem 2.5rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,32rem),1fr))}
@@ -170,7 +188,28 @@ std::string shades(Colour from, Colour to, const char* near_text, const char* fa
   return rules;
 }
 
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) {
+    text.replace(at, what.size(), by);
+  }
+}
+
 }  // namespace
+
+std::string picture_style() {
+  std::string style = kCharts;
+  const std::string colours = kLight;
+  for (std::size_t begin = 0; begin < colours.size();) {
+    const std::size_t end = colours.find(';', begin), colon = colours.find(':', begin);
+    const std::string name = colours.substr(begin, colon - begin);
+    replace_all(style, "var(" + name + ")",
+                name == "--page" ? "#fff" : colours.substr(colon + 1, end - colon - 1));
+    begin = end + 1;
+  }
+  return "text{font-family:system-ui,\"Segoe UI\",Roboto,\"Noto Sans\",\"DejaVu Sans\",Arial,"
+         "sans-serif}" +
+         style;
+}
 
 std::string style_sheet() {
   const std::string light = shades({243, 241, 235}, {8, 83, 143}, "#0b0e11", "#fff", 8);

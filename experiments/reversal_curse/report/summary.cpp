@@ -2,6 +2,7 @@
 
 #include "experiments/reversal_curse/report/arms.h"
 #include "experiments/reversal_curse/report/headline.h"
+#include "experiments/reversal_curse/report/question.h"
 #include "experiments/reversal_curse/report/verdict.h"
 
 namespace obverse::reversal {
@@ -110,10 +111,19 @@ nlohmann::json summarize(const std::vector<RunResult>& runs, const nlohmann::jso
   std::string headline;
   for (const std::string& sentence : sentences)
     headline += (headline.empty() ? "" : " ") + sentence;
-  return {{"headline", headline}, {"headline_sentences", sentences},
-          {"arms", rows},         {"varied", report::varied_settings(arms)},
-          {"grid", grid},         {"runs", runs.size()},
-          {"tokens", tokens},     {"seconds", seconds}};
+  nlohmann::json summary = {{"headline", headline}, {"headline_sentences", sentences},
+                            {"arms", rows},         {"varied", report::varied_settings(arms)},
+                            {"grid", grid},         {"runs", runs.size()},
+                            {"tokens", tokens},     {"seconds", seconds}};
+  nlohmann::json questions = nlohmann::json::array();
+  for (const report::AnsweredQuestion& question : report::answered_questions(summary, arms)) {
+    questions.push_back({{"name", question.name},
+                         {"title", question.title},
+                         {"headline", question.answer.headline},
+                         {"controls", question.answer.controls}});
+  }
+  summary["questions"] = questions;
+  return summary;
 }
 
 }  // namespace obverse::reversal

@@ -14,13 +14,6 @@ std::string attribute(const char* name, double value) {
 
 std::string classed(std::string_view kind) { return " class=\"" + std::string(kind) + "\""; }
 
-// 20000 -> "20k": tick labels have little room.
-std::string tick_label(double value) {
-  if (std::abs(value) >= 1e6) return compact(value / 1e6) + "M";
-  if (std::abs(value) >= 1e4) return compact(value / 1e3) + "k";
-  return compact(value);
-}
-
 }  // namespace
 
 double Frame::x(double value) const {
@@ -62,6 +55,13 @@ std::string polyline(const std::vector<Point>& points, std::string_view kind) {
 std::string picture(const Frame& frame, std::string_view title, const std::string& body) {
   return "<svg viewBox=\"0 0 " + number(frame.width) + " " + number(frame.height) +
          "\" role=\"img\"><title>" + typeset(title) + "</title>" + body + "</svg>";
+}
+
+std::string tick_label(double value) {
+  if (std::abs(value) >= 1e9) return compact(value / 1e9) + "G";
+  if (std::abs(value) >= 1e6) return compact(value / 1e6) + "M";
+  if (std::abs(value) >= 1e4) return compact(value / 1e3) + "k";
+  return compact(value);
 }
 
 std::vector<double> round_ticks(double low, double high, int most) {

@@ -30,10 +30,21 @@ std::string polyline(const std::vector<Point>& points, std::string_view kind);
 // A picture that scales with its column; `title` is what a screen reader says.
 std::string picture(const Frame& frame, std::string_view title, const std::string& body);
 
+// 20000 -> "20k": tick labels have little room.
+std::string tick_label(double value);
+
 // About `most` round values within [low, high]: 1, 2 or 5 times a power of ten.
 std::vector<double> round_ticks(double low, double high, int most);
 // Grid, tick labels and axis titles. Ticks of the y axis are 0, 25, 50, 75, 100 %.
 std::string axes(const Frame& frame, const std::vector<double>& x_ticks, std::string_view x_title,
                  std::string_view y_title);
+
+// A picture, or several above each other with their titles, as a file of its own: with a name
+// space, a size, a white ground and the style in it, colours spelled out since not every viewer
+// knows variables.
+struct Named {
+  std::string title, picture;
+};
+std::string stand_alone(const std::vector<Named>& pictures);
 
 }  // namespace obverse::reversal::report::svg

@@ -14,8 +14,8 @@ namespace {
 using report::interval_at;
 using report::number_at;
 
-constexpr std::size_t kWidth = 100;
-constexpr std::size_t kReadableLabel = 22;
+constexpr std::size_t kWidth = 80;
+constexpr std::size_t kReadableLabel = 20;
 
 // Columns on screen: bytes that do not continue a UTF-8 sequence.
 std::size_t width_of(const std::string& text) {
@@ -85,88 +85,107 @@ std::string gain_cell(const nlohmann::json& metrics, const std::string& key) {
 struct Column {
   std::string title;
   std::vector<std::string> cells;
-  std::size_t width = 0;
+  std::size_t width = 0;  // of the widest cell, the title included
 };
 
-// Sets each column's width; returns their sum with gaps.
-std::size_t total_width(std::vector<Column>& columns) {
-  std::size_t total = 0;
-  for (Column& column : columns) {
-    column.width = width_of(column.title);
-    for (const std::string& cell : column.cells) {
-      column.width = std::max(column.width, width_of(cell));
+// What a kind of question means, for the legend.
+struct Kind {
+  const char *title, *key, *meaning;
+};
+constexpr std::array<Kind, 10> kKinds = {{
+    {"trained", "trained.accuracy", "facts stated one way, asked that way"},
+    {"reverse", "reverse.accuracy", "asked the other way"},
+    {"both", "both.accuracy", "stated both ways"},
+    {"unseen", "unseen.accuracy", "never stated"},
+    {"infill", "reverse.infill_accuracy",
+     "the stated frame with its subject masked, not evidence of reversal"},
+    {"in context", "in_context.accuracy", "reverse questions with the fact in the prompt"},
+    {"exp. trained", "expanded_trained.accuracy", "as trained, of expanded facts"},
+    {"exp. reverse", "expanded_reverse.accuracy", "as reverse, of expanded facts"},
+    {"composed", "composed.accuracy", "what follows from several facts"},
+    {"wrong", "wrong_inference.accuracy", "what does not follow, answered all the same"},
+}};
+
+// Columns that some arm has.
+std::vector<Column> columns_of(const nlohmann::json& arms) {
+  std::vector<Column> columns;
+  const auto add = [&](const std::string& title, const char* key, auto&& cell_of) {
+    Column column{title, {}, width_of(title)};
+    bool any = false;
+    for (const nlohmann::json& arm : arms) {
+      any = any || number_at(arm.at("metrics"), key).has_value();
+      column.cells.push_back(cell_of(arm.at("metrics"), key));
+      column.width = std::max(column.width, width_of(column.cells.back()));
     }
-    total += column.width + 2;
+    if (any) columns.push_back(column);
+  };
+  for (const Kind& kind : kKinds) {
+    if (std::string(kind.title) == "infill") add("gain, nats", "reverse.logprob_gain", gain_cell);
+    add(kind.title, kind.key, share_cell);
   }
-  return total;
+  return columns;
+}
+
+std::string legend_of(const std::vector<Column>& columns) {
+  std::string kinds, gain;
+  for (const Column& column : columns) {
+    if (column.title == "gain, nats") {
+      gain = " gain: log-probability of the right reverse answer over a wrong one.";
+    }
+    for (const Kind& kind : kKinds) {
+      if (column.title != kind.title) continue;
+      kinds += (kinds.empty() ? " " : "; ") + column.title + ": " + kind.meaning;
+    }
+  }
+  return "Per cent answered exactly, mean over seeds [95 % interval]." + kinds +
+         (kinds.empty() ? "" : ".") + gain;
 }
 
 }  // namespace
 
 std::string render_table(const nlohmann::json& summary, bool terminal) {
   const nlohmann::json& arms = summary.at("arms");
-  std::vector<Column> columns;
-  const std::array<std::pair<const char*, const char*>, 5> shares = {
-      {{"trained", "trained.accuracy"},
-       {"reverse", "reverse.accuracy"},
-       {"both", "both.accuracy"},
-       {"unseen", "unseen.accuracy"},
-       {"infill", "reverse.infill_accuracy"}}};
-  for (const auto& [title, key] : shares) {
-    Column column{title, {}, 0};
-    bool any = false;
-    for (const nlohmann::json& arm : arms) {
-      any = any || number_at(arm.at("metrics"), key);
-      column.cells.push_back(share_cell(arm.at("metrics"), key));
-    }
-    if (any || std::string(title) != "infill") columns.push_back(column);
-  }
-  Column gain{"gain, nats", {}, 0};
-  for (const nlohmann::json& arm : arms) {
-    gain.cells.push_back(gain_cell(arm.at("metrics"), "reverse.logprob_gain"));
-  }
-  columns.push_back(gain);
-
-  std::size_t taken = total_width(columns);
-  for (Column& column : columns) {
-    // Infill bears no verdict, so its interval makes room first.
-    if (taken + kReadableLabel <= kWidth || column.title != "infill") continue;
-    for (std::string& cell : column.cells) cell.erase(std::min(cell.find(" ["), cell.size()));
-    taken = total_width(columns);
-  }
-  // Labels take what is left, and wrap.
+  const std::vector<Column> columns = columns_of(arms);
   std::size_t label_width = width_of("arm");
   for (const nlohmann::json& arm : arms) {
     label_width = std::max(label_width, width_of(arm.at("label").get<std::string>()));
   }
-  label_width = std::min(label_width, std::max<std::size_t>(16, kWidth - std::min(kWidth, taken)));
-
   const std::string bold = terminal ? "\033[1m" : "", plain = terminal ? "\033[0m" : "";
-  std::string rule;
-  for (std::size_t i = 0; i < label_width + taken; ++i) rule += terminal ? "─" : "-";
-  std::string text = bold + padded("arm", label_width, false);
-  for (const Column& column : columns) text += "  " + padded(column.title, column.width, true);
-  text += plain + "\n" + rule + "\n";
-  for (std::size_t row = 0; row < arms.size(); ++row) {
-    const auto lines = wrapped(arms[row].at("label").get<std::string>(), label_width);
-    for (std::size_t line = 0; line < lines.size(); ++line) {
-      std::string out = padded(lines[line], label_width, false);
-      for (const Column& column : columns) {
-        if (line == 0) out += "  " + padded(column.cells[row], column.width, true);
-      }
-      out.erase(out.find_last_not_of(' ') + 1);
-      text += out + "\n";
+  std::string text;
+  std::size_t begin = 0;
+  do {  // block by block; labels take what is left, and wrap
+    const std::size_t least = std::min(label_width, kReadableLabel);
+    std::size_t end = begin, taken = 0;
+    while (end < columns.size() && least + taken + columns[end].width + 2 <= kWidth) {
+      taken += columns[end].width + 2;
+      ++end;
     }
-  }
-  text += rule + "\n";
-  std::string legend =
-      "Per cent answered exactly, mean over seeds [95 % interval]. trained: facts stated one way, "
-      "asked that way; reverse: asked the other way; both: stated both ways; unseen: never stated";
-  if (columns.size() == 6) {
-    legend += "; infill: the stated frame with its subject masked, not evidence of reversal";
-  }
-  legend += ". gain: log-probability of the right reverse answer over a wrong one.";
-  for (const std::string& line : wrapped(legend, kWidth)) text += line + "\n";
+    if (end == begin && end < columns.size()) taken += columns[end++].width + 2;
+    const std::size_t width =
+        std::min(label_width, std::max(least, kWidth - std::min(kWidth, taken)));
+    std::string rule;
+    for (std::size_t i = 0; i < width + taken; ++i) rule += terminal ? "─" : "-";
+    if (begin > 0) text += "\n";
+    text += bold + padded("arm", width, false);
+    for (std::size_t at = begin; at < end; ++at) {
+      text += "  " + padded(columns[at].title, columns[at].width, true);
+    }
+    text += plain + "\n" + rule + "\n";
+    for (std::size_t row = 0; row < arms.size(); ++row) {
+      const auto lines = wrapped(arms[row].at("label").get<std::string>(), width);
+      for (std::size_t line = 0; line < lines.size(); ++line) {
+        std::string out = padded(lines[line], width, false);
+        for (std::size_t at = begin; at < end && line == 0; ++at) {
+          out += "  " + padded(columns[at].cells[row], columns[at].width, true);
+        }
+        out.erase(out.find_last_not_of(' ') + 1);
+        text += out + "\n";
+      }
+    }
+    text += rule + "\n";
+    begin = end;
+  } while (begin < columns.size());
+  for (const std::string& line : wrapped(legend_of(columns), kWidth)) text += line + "\n";
   text += "\n";
   for (const std::string& line : wrapped(summary.at("headline").get<std::string>(), kWidth)) {
     text += bold + line + plain + "\n";

@@ -1,4 +1,4 @@
-// The summary as text for a terminal or a log, at most 100 columns wide.
+// The summary as text for a terminal or a log, at most 80 columns wide.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -6,8 +6,9 @@
 
 namespace obverse::reversal {
 
-// One row an arm, then a legend and the headline. `terminal` adds bold and box rules; without it
-// the text is plain. REQUIRES: `summary` is summarize()'s.
+// One row an arm with what any arm has, in as many blocks as 80 columns make necessary; then a
+// legend and the headline. `terminal` adds bold and box rules; without it the text is plain.
+// REQUIRES: `summary` is summarize()'s.
 std::string render_table(const nlohmann::json& summary, bool terminal);
 
 }  // namespace obverse::reversal

@@ -1,6 +1,7 @@
 #include "experiments/reversal_curse/worlds/expansion.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -29,6 +30,64 @@ std::size_t part_of(double share, std::size_t count) {
   if (share <= 0.0) return 0;
   const auto part = static_cast<std::size_t>(std::lround(share * static_cast<double>(count)));
   return std::clamp<std::size_t>(part, 1, count);
+}
+
+bool is_about_one_way(Asked asked) {
+  return asked == Asked::trained || asked == Asked::reverse || asked == Asked::infill ||
+         asked == Asked::in_context || asked == Asked::expanded_trained ||
+         asked == Asked::expanded_reverse;
+}
+
+// A part of a candidate set: the right answers of expanded facts, or those of the others.
+struct Part {
+  std::map<int, int> places;  // from the whole set to `set`
+  int set = 0;
+  std::vector<int> wrong;  // to each right answer of `set`
+};
+
+// What an expanded fact is answered with stands in texts where that of another fact never does, and
+// is likelier for that alone. So each chooses among its own, and so are wrong answers drawn.
+void separate_candidates(World& world, const std::set<int>& expanded, std::uint64_t seed) {
+  std::map<int, std::array<Part, 2>> parts;  // by candidate set
+  const auto side_of = [&expanded](const Question& question) {
+    return static_cast<std::size_t>(expanded.count(question.fact));
+  };
+  for (const Question& question : world.questions) {
+    if (!is_about_one_way(question.asked)) continue;
+    parts[question.candidates][side_of(question)].places.insert({question.right, 0});
+  }
+  for (auto& [whole, sides] : parts) {
+    if (sides[0].places.empty() || sides[1].places.empty()) continue;
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+      Part& part = sides[side];
+      part.set = static_cast<int>(world.candidate_sets.size());
+      CandidateSet set;
+      for (auto& [from, to] : part.places) {
+        to = static_cast<int>(set.answers.size());
+        set.answers.push_back(world.candidate_sets[static_cast<std::size_t>(whole)]
+                                  .answers[static_cast<std::size_t>(from)]);
+      }
+      world.candidate_sets.push_back(std::move(set));
+      if (part.places.size() < 2) continue;
+      kernels::RandomSequence draws =
+          world_draws(seed, WorldDraw::expansion, 1 + 2 * static_cast<std::uint64_t>(whole) + side);
+      part.wrong = draw_derangement(static_cast<int>(part.places.size()), draws);
+    }
+  }
+  std::vector<Question> kept;
+  for (Question& question : world.questions) {
+    const auto found = parts.find(question.candidates);
+    if (is_about_one_way(question.asked) &&
+        found->second[1 - side_of(question)].places.size() > 0) {
+      const Part& part = found->second[side_of(question)];
+      if (part.wrong.empty()) continue;  // alone: there is nothing to choose among
+      question.candidates = part.set;
+      question.right = part.places.at(question.right);
+      question.wrong = part.wrong[static_cast<std::size_t>(question.right)];
+    }
+    kept.push_back(std::move(question));
+  }
+  world.questions = std::move(kept);
 }
 
 }  // namespace
@@ -83,13 +142,14 @@ void expand_world(World& world, const nlohmann::json& options, std::uint64_t see
   std::vector<Question> kept;
   for (Question& question : world.questions) {
     if (expanded.count(question.fact) > 0) {
-      if (question.asked == Asked::infill) continue;
+      if (question.asked == Asked::infill || question.asked == Asked::in_context) continue;
       if (question.asked == Asked::trained) question.asked = Asked::expanded_trained;
       if (question.asked == Asked::reverse) question.asked = Asked::expanded_reverse;
     }
     kept.push_back(std::move(question));
   }
   world.questions = std::move(kept);
+  separate_candidates(world, expanded, seed);
   world.counts["expanded_fact_count"] = expanded.size();
   world.longest = longest_text(world);
 }

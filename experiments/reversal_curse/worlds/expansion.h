@@ -17,9 +17,10 @@ namespace obverse::reversal {
 std::vector<WorldOption> expansion_options();
 
 // Moves neighbours of drawn facts into the documents. Trained and reverse questions of these facts
-// become expanded_trained and expanded_reverse ones, and their infill questions go; candidates stay
-// as they are. Facts without a neighbour of the kind asked for are never drawn. A share of
-// neighbours above 0 brings at least one.
+// become expanded_trained and expanded_reverse ones, and their infill and in-context questions go.
+// Expanded facts and the others then choose each among their own answers, with wrong ones drawn
+// anew; a fact alone in that is not asked. Facts without a neighbour of the kind asked for are
+// never drawn. A share of neighbours above 0 brings at least one.
 void expand_world(World& world, const nlohmann::json& options, std::uint64_t seed);
 
 }  // namespace obverse::reversal

@@ -20,7 +20,10 @@ DirectionFrames draw_direction(std::vector<Frame> combinations, int templates,
   draws.shuffle(combinations);
   DirectionFrames frames;
   frames.held_out = combinations[0];
-  frames.trained.assign(combinations.begin() + 1, combinations.begin() + 1 + templates);
+  const auto spare = combinations.begin() + 1 + templates;
+  frames.trained.assign(combinations.begin() + 1, spare);
+  const auto left = static_cast<int>(combinations.end() - spare);
+  frames.spare.assign(spare, spare + std::min(templates, left));
   return frames;
 }
 

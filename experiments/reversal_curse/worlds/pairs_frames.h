@@ -20,6 +20,8 @@ using Frame = std::array<int, kFrameSlots>;
 struct DirectionFrames {
   std::vector<Frame> trained;
   Frame held_out{};
+  std::vector<Frame> spare;  // paraphrases: neither trained nor held out, as many as there are
+                             // trained ones where enough are left
 };
 
 // The eight filler words, and the one that slot `slot` has at `word` (an index into them).

@@ -84,8 +84,9 @@ int pool_size(int entities, int name_tokens, int name_pool) {
   return name_pool;
 }
 
-Names draw_names(int entities, int name_tokens, int pool, std::uint64_t seed) {
-  kernels::RandomSequence draws(draw_key(seed, WorldDraw::names));
+Names draw_names(int entities, int name_tokens, int pool, std::uint64_t seed,
+                 std::uint64_t occasion) {
+  kernels::RandomSequence draws = world_draws(seed, WorldDraw::names, occasion);
   // A swap needs free combinations to land on; with three in four free one in two succeeds.
   const std::int64_t roomy = std::int64_t{4} * entities;
   const std::int64_t count = combinations(pool, name_tokens, roomy);

@@ -19,8 +19,9 @@ inline constexpr int kSharedNamePool = -1;  // each token is shared by about thr
 int pool_size(int entities, int name_tokens, int name_pool);
 
 // entities x name_tokens: each name's index into the pool of each position. Names are distinct, and
-// each token of a pool is used about equally often.
+// each token of a pool is used about equally often. `occasion` tells apart groups of entities that
+// share no pool.
 std::vector<std::vector<int>> draw_names(int entities, int name_tokens, int pool,
-                                         std::uint64_t seed);
+                                         std::uint64_t seed, std::uint64_t occasion = 0);
 
 }  // namespace obverse::reversal

@@ -44,6 +44,12 @@ void check(const PairsOptions& options, const std::array<double, 3>& shares) {
   kernels::require(options.name_pool >= kSharedNamePool && options.name_pool <= 4 * kMaximumPairs,
                    "[pairs_world] expected name_pool of -1 (shared), 0 (unique) or a number up to ",
                    4 * kMaximumPairs, ", got ", options.name_pool);
+  kernels::require(options.demonstrations >= 0,
+                   "[pairs_world] expected demonstrations of 0 or more, got ",
+                   options.demonstrations);
+  kernels::require(options.premises >= 1 && options.premises <= kMaximumPremises,
+                   "[pairs_world] expected premises of 1 to ", kMaximumPremises, ", got ",
+                   options.premises);
   kernels::require(std::all_of(shares.begin(), shares.end(), [](double s) { return s >= 0.0; }),
                    "[pairs_world] expected shares of 0 or more, got ", shares[0], ", ", shares[1],
                    ", ", shares[2]);

@@ -6,6 +6,11 @@
 
 namespace obverse::reversal {
 
+// Names that are there for demonstrations alone.
+inline constexpr int kOtherNames = 40;
+// Of two premises the other one is the wrong answer's.
+inline constexpr int kMaximumPremises = 2;
+
 struct PairsOptions {
   int pairs = 300;      // facts that training states
   int name_tokens = 1;  // tokens a name
@@ -14,6 +19,10 @@ struct PairsOptions {
   double share_both = 0.5, share_forward = 0.25, share_reverse = 0.25;
   int unseen_pairs = 20;  // further facts never stated, whose names training merely mentions
   int name_pool = 0;      // name tokens a position: kUniqueNamePool, kSharedNamePool or a number
+  // How often each name is the answer of a demonstration (pairs_demonstrations.h); above 0, facts
+  // are asked in context, too.
+  int demonstrations = 0;
+  int premises = 1;  // facts that a demonstration and an in-context prompt state, one of them asked
   std::uint64_t seed = 0;
 };
 

@@ -4,18 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "experiments/reversal_curse/worlds/pairs_demonstrations.h"
 #include "experiments/reversal_curse/worlds/pairs_frames.h"
 #include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/pairs_options.h"
+#include "experiments/reversal_curse/worlds/pairs_sentences.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
 
 namespace {
-
-constexpr int kForward = 0, kBackward = 1;
-constexpr int kFirstRelation = engine::kSpecialTokenCount;  // forward's, then backward's
-constexpr int kFirstFiller = kFirstRelation + 2;
 
 class Builder {
  public:
@@ -35,58 +33,49 @@ class Builder {
       if (fact < end) add_subset(static_cast<Subset>(subset), fact, end);
       fact = end;
     }
+    if (options_.demonstrations > 0) add_demonstrations();
     world_.longest = longest_text(world_);
     return std::move(world_);
   }
 
  private:
-  using Tokens = std::vector<std::int32_t>;
-
   void add_vocabulary_and_names() {
     world_.vocabulary = special_tokens();
     world_.vocabulary.insert(world_.vocabulary.end(), {"mentors", "follows"});
     world_.vocabulary.insert(world_.vocabulary.end(), filler_words().begin(), filler_words().end());
-    const int first_name = static_cast<int>(world_.vocabulary.size());
     const int entities = 2 * (options_.pairs + options_.unseen_pairs);
+    names_ = add_names("name", entities, 0);
+  }
+
+  // `entities` names of new words, `word`POSITION_TOKEN.
+  std::vector<Name> add_names(const std::string& word, int entities, std::uint64_t occasion) {
+    const int first_name = static_cast<int>(world_.vocabulary.size());
     const int pool = pool_size(entities, options_.name_tokens, options_.name_pool);
     for (int position = 0; position < options_.name_tokens; ++position) {
       for (int token = 0; token < pool; ++token) {
-        world_.vocabulary.push_back("name" + std::to_string(position) + "_" +
-                                    std::to_string(token));
+        world_.vocabulary.push_back(word + std::to_string(position) + "_" + std::to_string(token));
       }
     }
-    names_ = draw_names(entities, options_.name_tokens, pool, options_.seed);
-    for (Tokens& name : names_) {
+    std::vector<Name> names =
+        draw_names(entities, options_.name_tokens, pool, options_.seed, occasion);
+    for (Name& name : names) {
       for (std::size_t position = 0; position < name.size(); ++position) {
         name[position] += first_name + static_cast<int>(position) * pool;
       }
     }
+    return names;
   }
 
   // The entity that a direction's sentence names first (side 0) or second (side 1).
-  const Tokens& name(int fact, int direction, int side) const {
+  const Name& name(int fact, int direction, int side) const {
     return names_[static_cast<std::size_t>(2 * fact + (direction ^ side))];
-  }
-
-  static std::int32_t filler(const Frame& frame, int slot) {
-    return kFirstFiller + filler_of(slot, frame[static_cast<std::size_t>(slot)]);
-  }
-
-  static void append(engine::Document& document, const Tokens& name) {
-    document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
-                                 static_cast<std::int32_t>(name.size())});
-    document.tokens.insert(document.tokens.end(), name.begin(), name.end());
   }
 
   engine::Document statement(int fact, int direction, const Frame& frame) const {
     engine::Document document;
-    document.tokens = {engine::kBeginOfText, filler(frame, 0)};
-    append(document, name(fact, direction, 0));
-    for (const std::int32_t token :
-         {filler(frame, 1), kFirstRelation + direction, filler(frame, 2)}) {
-      document.tokens.push_back(token);
-    }
-    append(document, name(fact, direction, 1));
+    document.tokens = {engine::kBeginOfText};
+    append_sentence(document, frame, kFirstRelation + direction, name(fact, direction, 0),
+                    name(fact, direction, 1));
     document.tokens.push_back(engine::kEndOfText);
     return document;
   }
@@ -97,15 +86,26 @@ class Builder {
     }
   }
 
+  void add_neighbours(int fact, int stated) {
+    for (const Frame& frame : frames_[static_cast<std::size_t>(stated)].spare) {
+      world_.neighbours.push_back(
+          {fact, NeighbourKind::paraphrase, statement(fact, stated, frame)});
+    }
+    for (const Frame& frame : frames_[static_cast<std::size_t>(1 - stated)].trained) {
+      world_.neighbours.push_back(
+          {fact, NeighbourKind::inverse, statement(fact, 1 - stated, frame)});
+    }
+  }
+
   // Once behind a word of the slot before a sentence's first name and once behind one of the slot
   // before its second, so that a mentioned name is met in both roles. No more than that: nothing
   // foretells such a name, and every further mention is noise in the gradient of the facts.
-  void add_mentions(const Tokens& mentioned, kernels::RandomSequence& draws) {
+  void add_mentions(const Name& mentioned, kernels::RandomSequence& draws) {
     for (const int slot : {0, 2}) {
       const int word = static_cast<int>(draws.integer(kWordsPerSlot));
       engine::Document document;
       document.tokens = {engine::kBeginOfText, kFirstFiller + filler_of(slot, word)};
-      append(document, mentioned);
+      append_name(document, mentioned);
       document.tokens.push_back(engine::kEndOfText);
       world_.documents.push_back(std::move(document));
     }
@@ -158,16 +158,64 @@ class Builder {
     }
     const int stated = subset == kStatedForward ? kForward : kBackward;
     const int other = 1 - stated;
+    for (int fact = begin; fact < end; ++fact) add_neighbours(fact, stated);
     add_questions(Asked::trained, stated, 1, begin, end, seconds[static_cast<std::size_t>(stated)]);
     add_questions(Asked::reverse, other, 1, begin, end, seconds[static_cast<std::size_t>(other)]);
     // The stated frame's first name is the other frame's second.
     add_questions(Asked::infill, stated, 0, begin, end, seconds[static_cast<std::size_t>(other)]);
   }
 
+  // The format is taught by the relations that are asked, over names of their own. That alone would
+  // not let the facts' names be copied: with untied embeddings nothing links a name as it is read
+  // to the name as it is answered but having been trained to. So every name is copied in a second
+  // pair of relations, too, with partners drawn without regard to its fact.
+  void add_demonstrations() {
+    kernels::RandomSequence draws = world_draws(options_.seed, WorldDraw::demonstrations);
+    DemonstratedNames others;
+    others.first_relation = kFirstRelation;
+    others.names = add_names("other", kOtherNames, 1);
+    DemonstratedNames own;
+    own.first_relation = static_cast<std::int32_t>(world_.vocabulary.size());
+    own.names = names_;
+    own.holds_facts = true;
+    world_.vocabulary.insert(world_.vocabulary.end(), {"hosts", "visits"});
+    for (const DemonstratedNames* names : {&others, &own}) {
+      std::vector<engine::Document> texts =
+          draw_demonstrations(*names, options_.demonstrations, options_.premises, frames_, draws);
+      world_.documents.insert(world_.documents.end(), texts.begin(), texts.end());
+    }
+    add_in_context_questions(draws);
+  }
+
+  // What is asked out of context, with the fact in front of it.
+  void add_in_context_questions(kernels::RandomSequence& draws) {
+    const std::size_t count = world_.questions.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      Question question = world_.questions[i];
+      if (question.asked != Asked::reverse && question.asked != Asked::unseen) continue;
+      question.asked =
+          question.asked == Asked::reverse ? Asked::in_context : Asked::in_context_unseen;
+      const int stated = 1 - question.direction;
+      std::vector<int> facts = {question.fact};
+      if (options_.premises > 1) facts.push_back(question.fact - question.right + question.wrong);
+      draws.shuffle(facts);
+      engine::Document premises;
+      premises.tokens = {engine::kBeginOfText};
+      for (const int fact : facts) {
+        append_sentence(premises, draw_trained(frames_[static_cast<std::size_t>(stated)], draws),
+                        kFirstRelation + stated, name(fact, stated, 0), name(fact, stated, 1));
+      }
+      premises.tokens.insert(premises.tokens.end(), question.before.begin() + 1,
+                             question.before.end());
+      question.before = std::move(premises.tokens);
+      world_.questions.push_back(std::move(question));
+    }
+  }
+
   const PairsOptions& options_;
   const std::array<DirectionFrames, 2> frames_;
   const std::array<int, kSubsetCount> counts_;
-  std::vector<Tokens> names_;  // fact f: A at 2f, B at 2f + 1
+  std::vector<Name> names_;  // fact f: A at 2f, B at 2f + 1
   World world_;
 };
 

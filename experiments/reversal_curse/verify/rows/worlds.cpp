@@ -17,8 +17,8 @@ Measured above(const Measured& more, const Measured& less, double least) {
     difference.interval = Interval{more.interval->low - less.interval->high,
                                    more.interval->high - less.interval->low};
   }
-  difference.holds = difference.value >= least && difference.interval &&
-                     difference.interval->low > 0.0;
+  difference.holds =
+      difference.value >= least && difference.interval && difference.interval->low > 0.0;
   return difference;
 }
 
@@ -31,10 +31,11 @@ json with(json settings, const std::string& path, const json& value) {
 // the paper's scale.
 std::vector<Measured> paraphrases(const Evidence& evidence) {
   const json causal = {{"objective", "causal"}};
-  const json one = with(causal, "world.biographies", 1), five = with(causal, "world.biographies", 5);
+  const json one = with(causal, "world.biographies", 1),
+             five = with(causal, "world.biographies", 5);
   return {above(evidence.at_least(five, "trained.accuracy", 0.0),
-                evidence.at_least(one, "trained.accuracy", 0.0), 0.3),
-          evidence.at_least(five, "trained.accuracy", 0.5),
+                evidence.at_least(one, "trained.accuracy", 0.0), 0.4),
+          evidence.at_least(five, "trained.accuracy", 0.8),
           evidence.at_most(one, "reverse.accuracy", 0.02),
           evidence.at_most(five, "reverse.accuracy", 0.02)};
 }
@@ -110,7 +111,11 @@ std::vector<Measured> families(const Evidence& evidence) {
     for (const RunResult* run : evidence.arm(arm)) {
       note << ' ' << metrics_of({run}).value("reverse.accuracy", std::nan(""));
     }
-    note << "; trained " << trained.value << ", both " << both.value;
+    const json metrics = metrics_of(evidence.arm(arm));
+    note << "; trained " << trained.value << ", both " << both.value << ", composed "
+         << metrics.value("composed.accuracy", std::nan("")) << "; reverse chosen in the family "
+         << metrics.value("reverse.forced_choice", std::nan("")) << " where chance is "
+         << metrics.value("reverse.forced_choice.chance", std::nan(""));
     if (!trained.holds || !both.holds) note << ": not learned at this decay";
     measured.note = note.str();
     measured.holds = measured.interval.has_value() && trained.interval && both.interval;

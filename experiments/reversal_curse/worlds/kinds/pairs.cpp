@@ -17,6 +17,8 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   pairs.share_reverse = 1.0 - pairs.share_both - pairs.share_forward;
   pairs.unseen_pairs = options.at("unseen_pairs");
   pairs.name_pool = options.at("name_pool");
+  pairs.demonstrations = options.at("demonstrations");
+  pairs.premises = options.at("premises");
   pairs.seed = seed;
   return make_pairs_world(pairs);
 }
@@ -61,6 +63,19 @@ std::vector<WorldKind> pairs_worlds() {
                     usual.name_pool,
                     kSharedNamePool,
                     4000000,
+                    {}},
+                   {"demonstrations",
+                    "How often each name is the answer of a text that uses a throw-away fact the "
+                    "other way; above 0, facts are asked in context, too",
+                    usual.demonstrations,
+                    0,
+                    1000000,
+                    {}},
+                   {"premises",
+                    "Facts that a demonstration and an in-context prompt state, one of them asked",
+                    usual.premises,
+                    1,
+                    kMaximumPremises,
                     {}}},
        .make = make}};
 }

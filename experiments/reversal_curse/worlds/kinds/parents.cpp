@@ -1,0 +1,60 @@
+#include "experiments/reversal_curse/worlds/pairs_frames.h"
+#include "experiments/reversal_curse/worlds/parents_rows.h"
+#include "experiments/reversal_curse/worlds/parents_world.h"
+#include "experiments/reversal_curse/worlds/world_kind.h"
+
+namespace obverse::reversal {
+namespace {
+
+World read(const std::filesystem::path& folder, const nlohmann::json& options, std::uint64_t seed) {
+  return make_parents_world({.folder = folder,
+                             .share_both = options.at("share_both"),
+                             .forward_share = options.at("forward_share"),
+                             .unseen_pairs = options.at("unseen_pairs"),
+                             .templates = options.at("templates"),
+                             .leave_out_shared_words = options.at("shared_words") == "leave_out",
+                             .seed = seed});
+}
+
+}  // namespace
+
+std::vector<WorldKind> parents_worlds() {
+  const ParentsOptions usual;
+  return {{.name = "parents",
+           .summary = "celebrities and their parents, the list of Experiment 2 of Berglund et al. "
+                      "2023; needs --data DIR",
+           .options = {{"templates",
+                        "Training phrasings a direction; one more is held out for questions",
+                        usual.templates,
+                        1,
+                        kMaximumTemplates,
+                        {}},
+                       {"share_both",
+                        "Part of the facts that is stated both ways",
+                        usual.share_both,
+                        0,
+                        1,
+                        {}},
+                       {"forward_share",
+                        "Of the facts stated one way, the part stated forward",
+                        usual.forward_share,
+                        0,
+                        1,
+                        {}},
+                       {"unseen_pairs",
+                        "Further facts that are never stated",
+                        usual.unseen_pairs,
+                        0,
+                        1000000,
+                        {}},
+                       {"shared_words",
+                        "Pairs whose two names share a word: leave_out or keep",
+                        "leave_out",
+                        0,
+                        0,
+                        {"leave_out", "keep"}}},
+           .read = read,
+           .files = {kParentsFile}}};
+}
+
+}  // namespace obverse::reversal
