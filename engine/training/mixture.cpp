@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/training/objectives/objectives.h"
+
 namespace obverse::engine {
 namespace {
 
@@ -57,6 +59,11 @@ class Mixture final : public Objective {
       if (left < 0.0) break;
     }
     drawn->objective->make_example(document, random, example);
+    // Beside texts whose targets weigh 1 each, such as all words of a text are, a text that weighs
+    // 1 in all would hardly count.
+    if (drawn->objective->weighs_texts()) {
+      example.weight *= static_cast<float>(words_of(document.tokens).count());
+    }
     set_prefix(*drawn->objective, example);
   }
 

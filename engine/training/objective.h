@@ -48,6 +48,8 @@ class Objective {
   virtual bool infills() const { return decoding() == Decoding::unmasking; }
   // How a gap is answered, which a mixture may do in another way than other questions.
   virtual Decoding infill_decoding() const { return decoding(); }
+  // Whether a text weighs 1 in the loss however many targets it has, instead of each target.
+  virtual bool weighs_texts() const { return false; }
   // What the model needs for texts of these sizes: at least as much.
   virtual TextSizes model_sizes(const TextSizes& texts) const { return texts; }
 

@@ -77,8 +77,8 @@ std::array<std::vector<Outcome>, kAskedCount> ask(const engine::Transformer& mod
         outcome.candidates = static_cast<int>(answers.size());
         outcome.chosen = true;
         for (std::size_t other = 1; other < answers.size(); ++other) {
-          // A tie is not a choice.
-          if (candidate_scores[next_candidate++].logprob >= outcome.right_logprob) {
+          // A tie is not a choice, nor is what is no number.
+          if (!(candidate_scores[next_candidate++].logprob < outcome.right_logprob)) {
             outcome.chosen = false;
           }
         }

@@ -47,7 +47,7 @@ double accuracy(const std::vector<Outcome>& outcomes) {
 }
 
 // The curve follows trained and reverse questions alone, and of a large world a fixed part of them:
-// every n-th.
+// every n-th, each time one further on, since kinds of questions may take turns.
 std::vector<Question> curve_questions(const World& world) {
   constexpr std::size_t kMost = 300;
   std::vector<Question> all;
@@ -56,10 +56,10 @@ std::vector<Question> curve_questions(const World& world) {
       all.push_back(question);
     }
   }
-  const std::size_t stride = (all.size() + kMost - 1) / kMost;
+  const std::size_t stride = std::max<std::size_t>(1, (all.size() + kMost - 1) / kMost);
   std::vector<Question> kept;
-  for (std::size_t i = 0; i < all.size(); i += std::max<std::size_t>(1, stride)) {
-    kept.push_back(all[i]);
+  for (std::size_t i = 0; i < all.size(); i += stride) {
+    kept.push_back(all[std::min(i + i / stride % stride, all.size() - 1)]);
   }
   return kept;
 }

@@ -157,17 +157,24 @@ void score_unmasking(const engine::Transformer& model, const std::vector<Attempt
 std::vector<Score> score(const engine::Transformer& model, const engine::Objective& objective,
                          const std::vector<Attempt>& attempts, bool wants_greedy) {
   // Enough rows to keep the matrix products busy, few enough that the logits stay near 10 MB for
-  // small vocabularies.
-  constexpr std::size_t kRows = 256;
+  // small vocabularies and below 128 MB for large ones and long texts.
+  constexpr std::size_t kRows = 256, kMostLogits = std::size_t{1} << 25;
+  const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
+  const auto length_of = [](const Attempt& attempt) {
+    return attempt.before->size() + attempt.answer->size() + attempt.after->size();
+  };
   const auto decoding_of = [&objective](const Attempt& attempt) {
     return attempt.infill ? objective.infill_decoding() : objective.decoding();
   };
   std::vector<Score> scores(attempts.size());
   for (std::size_t first = 0, count = 0; first < attempts.size(); first += count) {
     const engine::Decoding decoding = decoding_of(attempts[first]);
+    std::size_t longest = length_of(attempts[first]);
     count = 1;
     while (count < std::min(kRows, attempts.size() - first) &&
            decoding_of(attempts[first + count]) == decoding) {
+      longest = std::max(longest, length_of(attempts[first + count]));
+      if ((count + 1) * longest * vocabulary > kMostLogits) break;
       ++count;
     }
     if (decoding == engine::Decoding::left_to_right) {

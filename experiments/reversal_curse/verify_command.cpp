@@ -33,8 +33,10 @@ cxxopts::Options describe_options() {
       "seeds", "How many seeds of every arm; usually 3, for full 5", cxxopts::value<int>(), "N")(
       "jobs", "Runs at a time", cxxopts::value<std::int64_t>(), "N")("device", "cpu or cuda",
                                                                      text("cpu"), "NAME")(
-      "output", "Folder: one folder of results a preset, and verify.json", text("runs/verify"),
-      "DIR")("help", "This text");
+      "output",
+      "Folder: one folder of results a preset, and verify.json; usually runs/verify, for full "
+      "runs/verify-full",
+      cxxopts::value<std::string>(), "DIR")("help", "This text");
   return options;
 }
 
@@ -91,10 +93,13 @@ void print(const json& measured) {
 
 // The row's object in verify.json.
 json checked(const VerifyRow& row, const std::vector<std::string>& presets,
+             const std::map<std::string, std::vector<RunSettings>>& grids,
              std::map<std::string, Results>& results) {
   Results all;
+  std::size_t missing = 0;  // diverged: no row may pass by what it lacks
   for (const std::string& preset : presets) {
     all.insert(results.at(preset).begin(), results.at(preset).end());
+    missing += grids.at(preset).size() - results.at(preset).size();
   }
   std::vector<RunResult> runs;
   for (auto& [key, run] : all) runs.push_back(run);
@@ -111,6 +116,11 @@ json checked(const VerifyRow& row, const std::vector<std::string>& presets,
     passes = passes && !object["measured"].empty();
   } catch (const std::runtime_error& error) {  // an arm diverged, say
     object["error"] = error.what();
+    passes = false;
+  }
+  if (missing > 0) {
+    const std::string lost = missing == 1 ? "1 run" : std::to_string(missing) + " runs";
+    object["error"] = object.value("error", lost + " diverged and left no result");
     passes = false;
   }
   object["verdict"] = passes ? "pass" : "fail";
@@ -144,7 +154,11 @@ int verify_command(int argc, char** argv, const std::string& command_line) {
     throw UsageError("expected --seeds from 1 to 10000, got " + std::to_string(seeds));
   }
   const int jobs = checked_jobs(*parsed);
-  const std::filesystem::path folder = (*parsed)["output"].as<std::string>();
+  // The modes differ in their seeds, and a folder takes one grid.
+  const std::filesystem::path folder = parsed->count("output") > 0
+                                           ? (*parsed)["output"].as<std::string>()
+                                       : mode == "quick" ? "runs/verify"
+                                                         : "runs/verify-full";
   const auto presets_of = [&mode](const VerifyRow& row) {
     return mode == "quick" ? row.quick_presets : row.full_presets;
   };
@@ -178,7 +192,7 @@ int verify_command(int argc, char** argv, const std::string& command_line) {
   json all = json::array();
   int failed = 0;
   for (const VerifyRow& row : rows) {
-    all.push_back(checked(row, presets_of(row), results));
+    all.push_back(checked(row, presets_of(row), grids, results));
     failed += all.back().at("verdict") == "pass" ? 0 : 1;
     print_row(all.back());
   }

@@ -71,6 +71,9 @@ struct World {
   std::vector<Question> questions;
   std::vector<CandidateSet> candidate_sets;
   std::vector<Neighbour> neighbours;
+  // To which unit a fact belongs, by its number: facts of a unit tell of one another, so that they
+  // are expanded together or not at all. Empty: every fact is its own.
+  std::vector<int> units;
   // Whether questions of facts stated both ways choose among candidates too, as trained and reverse
   // ones do: for answers so long that exact match may fail though the format was learned.
   bool both_choose = false;

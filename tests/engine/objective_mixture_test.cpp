@@ -119,6 +119,23 @@ TEST_CASE("a mixture's mask gives each objective its own", "[mixture]") {
   CHECK(example_of(*make_objective("causal:1+token_reversed:1"), 0).prefix == 0);
 }
 
+TEST_CASE("a text that weighs 1 in all weighs as its words beside others", "[mixture]") {
+  const auto mixture = make_objective("causal:1+masked_uniform:1");
+  int masked = 0;
+  for (std::uint64_t visit = 0; visit < 50; ++visit) {
+    const Example example = example_of(*mixture, visit);
+    if (example.inputs.size() < 6) {
+      CHECK(example.weight == 1.0f);
+      continue;
+    }
+    const auto asked =
+        6 - std::count(example.targets.begin(), example.targets.end(), kernels::kIgnoredTarget);
+    CHECK(example.weight * static_cast<float>(asked) == Approx(4.0));
+    ++masked;
+  }
+  CHECK(masked > 10);
+}
+
 TEST_CASE("a mixture is asked as its heaviest objective is", "[mixture]") {
   const auto decoding = [](const char* name) { return make_objective(name, kTexts)->decoding(); };
   CHECK(decoding("causal:0.6+masked_uniform:0.4") == Decoding::left_to_right);

@@ -238,7 +238,8 @@ TEST_CASE("biographies of one person alone have no wrong answers") {
   CHECK_THROWS_WITH(made({{"people", 10}, {"questioned_share", 0.1}}),
                     "[biographies] expected people of each part (questioned, others, unseen) to "
                     "be none or 2 at least, got 1");
-  CHECK_NOTHROW(made({{"people", 10}, {"questioned_share", 0.0}, {"unseen_people", 0}}));
+  CHECK_THROWS_WITH(made({{"people", 10}, {"questioned_share", 0.0}, {"unseen_people", 0}}),
+                    "[biographies] expected a questioned_share of two people or more, got 0");
 }
 
 }  // namespace obverse::reversal

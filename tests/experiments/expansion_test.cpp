@@ -153,6 +153,46 @@ TEST_CASE("expanded facts and the others choose each among their own answers") {
   }
 }
 
+TEST_CASE("questions that go take their answers with them") {
+  World world = small_world();
+  world.candidate_sets.push_back(world.candidate_sets[0]);
+  for (int fact = 0; fact < 6; ++fact) {
+    Question question;
+    for (const Asked asked : {Asked::infill, Asked::wrong_inference}) {
+      question.asked = asked;
+      question.fact = fact;
+      question.candidates = 2;
+      question.right = fact;
+      question.wrong = (fact + 1) % 6;
+      world.questions.push_back(question);
+    }
+  }
+  expand_world(world, options(0.5, 1.0, "inverse"), 3);
+  const std::map<int, int> expanded = added(world);
+  int asked = 0;
+  for (const Question& question : world.questions) {
+    if (question.asked != Asked::infill && question.asked != Asked::wrong_inference) continue;
+    ++asked;
+    CHECK(expanded.count(question.fact) == 0);
+    for (const auto& answer :
+         world.candidate_sets.at(static_cast<std::size_t>(question.candidates)).answers) {
+      CHECK(expanded.count(answer.at(0) - 20) == 0);
+    }
+  }
+  CHECK(asked == 3 * 3);
+}
+
+TEST_CASE("facts of a unit are expanded together") {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    World world = small_world();
+    world.units = {0, 0, 1, 1, 2, 2, 3, 4};
+    expand_world(world, options(0.34, 1.0, "inverse"), seed);
+    const std::map<int, int> expanded = added(world);
+    REQUIRE(expanded.size() == 2);
+    CHECK(expanded.begin()->first / 2 == expanded.rbegin()->first / 2);
+  }
+}
+
 TEST_CASE("a fact that is expanded alone is not asked, and of all facts none is told apart") {
   World world = small_world();
   expand_world(world, options(0.01, 1.0, "all"), 0);

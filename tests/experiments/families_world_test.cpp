@@ -230,6 +230,24 @@ TEST_CASE("neighbours of a held-out family are its inverses and what its stateme
   CHECK(expanded.counts.at("expanded_fact_count") > 0);
 }
 
+TEST_CASE("a family is expanded as a whole, so that no inverse leads to another's answer") {
+  const World world =
+      made({{"families", 40}, {"expanded_facts", 0.5}, {"expansion_of", "inverse"}});
+  std::map<int, std::set<Asked>> asked;
+  for (const Question& question : world.questions) {
+    if (question.asked != Asked::reverse && question.asked != Asked::expanded_reverse) continue;
+    asked[question.fact / kKinPairs].insert(question.asked);
+  }
+  CHECK(asked.size() == 12);
+  std::map<Asked, int> families;
+  for (const auto& [family, kinds] : asked) {
+    CHECK(kinds.size() == 1);
+    ++families[*kinds.begin()];
+  }
+  CHECK(families[Asked::expanded_reverse] == 6);
+  CHECK(world.counts.at("expanded_fact_count") == 6 * kBasePairs);
+}
+
 TEST_CASE("families too few to have wrong answers are refused") {
   CHECK_THROWS_WITH(made({{"families", 10}, {"held_out_share", 0.2}}),
                     "[families] expected no families with held-out inverses or 4 at least, got 2");

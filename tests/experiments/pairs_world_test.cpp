@@ -290,6 +290,17 @@ TEST_CASE("names are distinct and share their tokens as asked") {
   }
 }
 
+TEST_CASE("names of a small pool that share all tokens but the last are told apart") {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const auto names = draw_names(60, 8, pool_size(60, 8, 2), seed);
+    CHECK(std::set<std::vector<int>>(names.begin(), names.end()).size() == 60);
+    for (std::size_t position = 0; position < 8; ++position) {
+      CHECK(std::count_if(names.begin(), names.end(),
+                          [&](const auto& name) { return name[position] == 0; }) == 30);
+    }
+  }
+}
+
 TEST_CASE("a pool of just enough combinations is used up") {
   const auto names = draw_names(9, 2, pool_size(9, 2, 3), 1);
   CHECK(std::set<std::vector<int>>(names.begin(), names.end()).size() == 9);

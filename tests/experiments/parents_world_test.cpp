@@ -283,6 +283,13 @@ TEST_CASE("a world of parents is one of the kinds that are read, and can be expa
   CHECK(asked[Asked::expanded_reverse] > 0);
   CHECK(asked[Asked::expanded_reverse] == asked[Asked::expanded_trained]);
   CHECK(asked[Asked::reverse] > 0);
+  // Nobody stands where a reverse question has its answer but by the fact that is asked.
+  std::set<Tokens> answers;
+  for (const Statement& statement : stated) answers.insert(statement.second);
+  for (const Question& question : world.questions) {
+    if (question.asked != Asked::reverse) continue;
+    CHECK(answers.count(parse(world, whole(world, question)).second) == 0);
+  }
 
   settings.options = nlohmann::json::object();
   CHECK(make_world(settings, 1).questions.size() > world.questions.size());

@@ -132,7 +132,15 @@ TEST_CASE("in context: better only where intervals do not meet", "[question]") {
     return answer(made_arm(with(accuracies(1.0, out, both), Asked::in_context, in), kAsIs, 2),
                   "in_context");
   };
-  contains(text(1.0, 0.0, 1.0), "the fact in the prompt is reversed");
+  contains(text(1.0, 0.0, 1.0), "copying its other name suffices");
+  lacks(text(1.0, 0.0, 1.0), "is reversed");
+  const auto of_two = [](double in) {
+    return answer(
+        made_arm(with(accuracies(1.0, 0.0), Asked::in_context, in), world("premises", 2), 2),
+        "in_context");
+  };
+  contains(of_two(1.0), "the fact in the prompt is reversed, and not by copying");
+  contains(of_two(0.5), "not told from copying a name of any of the 2 facts");
   contains(text(0.3, 0.0, 1.0), "in context is better, yet not surely above half");
   contains(text(0.3, 0.28, 1.0), "no difference is told");
   contains(text(1.0, 0.0, -1.0), "Facts stated both ways were asked in no arm");
@@ -147,7 +155,7 @@ TEST_CASE("objectives: by verdict, and filled gaps are no reversal", "[question]
   const std::string text = answer(together({cursed, masked, entity}), "objectives");
   contains(text, "Reversed: entity reversed (100 %");
   contains(text, "cursed: causal (0 %");
-  contains(text, "the inverse frame is not answered, by masked uniform (90 %");
+  contains(text, "the inverse frame is seldom answered, if at all, by masked uniform (90 %");
   const auto unclear = made_arm(accuracies(0.5, 0.0), objective("prefix"));
   contains(answer(together({cursed, unclear}), "objectives"), "inconclusive: prefix");
 
@@ -181,6 +189,24 @@ TEST_CASE("an axis: a rise is said where the difference's interval allows it", "
            "Facts stated both ways were asked not in 1 of 2 arms");
 }
 
+TEST_CASE("an axis: what differs along with it is named, and what else differs is no axis",
+          "[question]") {
+  const auto texts = [](int count, const char* permuted, double people) {
+    return made_arm(accuracies(1.0, 0.0), [=](RunResult& run) {
+      run.world = {{"name", "biographies"},
+                   {"biographies", count},
+                   {"permuted", permuted},
+                   {"people", people}};
+    });
+  };
+  contains(answer(together({texts(1, "no", 200), texts(5, "yes", 200)}), "paraphrases"),
+           "wordings of a fact from 1 to 5 (permuted differs too: no and yes): trained");
+  contains(answer(together({texts(1, "no", 200), texts(5, "no", 200), texts(5, "yes", 200)}),
+                  "paraphrases"),
+           "wordings of a fact from 1 to 5: trained");
+  CHECK(answer(together({texts(1, "no", 200), texts(5, "yes", 300)}), "paraphrases").empty());
+}
+
 TEST_CASE("expansion: the others' gain needs an arm without expansion", "[question]") {
   const auto expanded = [](double reverse) {
     return made_arm(with(accuracies(1.0, reverse), Asked::expanded_reverse, 1.0),
@@ -196,6 +222,9 @@ TEST_CASE("expansion: the others' gain needs an arm without expansion", "[questi
   contains(answer(together({control, expanded(0.5)}), "expansion"), "they gain, too");
   contains(answer(expanded(0.5), "expansion"), "whether it helps the others is not said");
   contains(answer(expanded(0.5), "expansion"), "(expanded ones more)");
+  contains(
+      answer(expanded(0.5), "expansion"),
+      "expanded facts are answered in reverse, where training may state the inverse, in 100 %");
 }
 
 TEST_CASE("late: a rise is one that stays and that the last interval bears out", "[question]") {
@@ -248,6 +277,12 @@ TEST_CASE("weight decay: every seed counts, split only with both outcomes", "[qu
   const auto half = made_arm(accuracies(1.0, 0.5), decay(2.0));
   contains(answer(together({low, half}), "weight_decay"), "decay 2: 0 up, 0 down, 3 undecided");
   contains(answer(together({low, half}), "weight_decay"), "Seeds split at no value.");
+  const auto unlearned = made_arm(accuracies(0.0, 0.0), decay(3.0));
+  const std::string nothing = answer(together({low, unlearned}), "weight_decay");
+  contains(nothing, "decay 3: 0 up, 3 down (the facts themselves are not surely learned: 0 %");
+  lacks(nothing, "From the least to the greatest");
+  const auto one = [](double value) { return made_arm(accuracies(1.0, 0.0), decay(value), 1); };
+  contains(answer(together({one(0.0), one(1.0)}), "weight_decay"), "One seed a value cannot tell");
 }
 
 TEST_CASE("parameters are counted as the model has them", "[question]") {

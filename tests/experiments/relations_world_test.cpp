@@ -174,6 +174,10 @@ TEST_CASE("relations refuse options that leave a fact alone") {
   options = kSmall;
   options["phrasings"] = 2;
   CHECK_THROWS_AS(make(options), std::invalid_argument);
+  options = kSmall;
+  options["share_unseen"] = 1.0;
+  CHECK_THROWS_WITH(make(options),
+                    "[relations] expected a share_unseen that leaves facts to state, got 1.0");
 }
 
 TEST_CASE("the published size of relations is made in parts of few candidates") {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -98,8 +99,9 @@ TEST_CASE("facts stated both ways are asked in each direction", "[verify]") {
 
 TEST_CASE("token reversal helps names of one token, entity reversal all", "[verify]") {
   const auto token = [](int one, int two) {
-    return std::vector<RunResult>{run_of("token_reversed", 1, {{Asked::reverse, one}}),
-                                  run_of("token_reversed", 2, {{Asked::reverse, two}})};
+    return std::vector<RunResult>{
+        run_of("token_reversed", 1, {{Asked::reverse, one}}),
+        run_of("token_reversed", 2, {{Asked::reverse, two}, {Asked::trained, 100}})};
   };
   CHECK(passes(6, token(95, 12)));
   CHECK_FALSE(passes(6, token(94, 12)));
@@ -132,6 +134,35 @@ TEST_CASE("log-probabilities are tested over all sizes together", "[verify]") {
   CHECK_FALSE(passes(2, sizes(0.0, 0.0)));  // nothing was learned
 }
 
+TEST_CASE("all sizes together have as many facts as one", "[verify]") {
+  const auto width_of = [](int sizes) {
+    std::vector<RunResult> runs;
+    for (int layers = 1; layers <= sizes; ++layers) {
+      for (const std::uint64_t seed : {0, 1, 2}) {
+        runs.push_back(
+            run_of("causal", 1, {{Asked::trained, 100, 5.0}, {Asked::reverse, 0}}, seed));
+        runs.back().architecture["layers"] = layers;
+      }
+    }
+    const Measured all = row(2).check(Evidence(runs)).front();
+    REQUIRE(all.interval.has_value());
+    return all.interval->high - all.interval->low;
+  };
+  CHECK(std::abs(width_of(9) - width_of(1)) < 1e-9);
+}
+
+TEST_CASE("architectures of one size are not averaged", "[verify]") {
+  std::vector<RunResult> runs;
+  for (int i = 0; i < 20; ++i) {
+    runs.push_back(run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 0}}));
+    runs.back().architecture["dropout"] = 0.01 * i;
+  }
+  CHECK(passes(5, runs));
+  runs.push_back(run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 30}}));
+  runs.back().architecture["dropout"] = 0.5;
+  CHECK_FALSE(passes(5, runs));
+}
+
 TEST_CASE("one architecture that reverses breaks the rule for all", "[verify]") {
   std::vector<RunResult> runs;
   for (const int layers : {1, 8}) {
@@ -147,6 +178,104 @@ TEST_CASE("one architecture that reverses breaks the rule for all", "[verify]") 
   runs.back() = run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 3}});
   runs.back().architecture["position"] = "alibi";
   CHECK_FALSE(passes(5, runs));
+}
+
+TEST_CASE("wrong inferences count where the facts were learned", "[verify]") {
+  const auto runs = [](int none, int entity, int trained) {
+    std::vector<RunResult> all;
+    for (const char* objective : {"causal", "entity_reversed"}) {
+      for (const char* delimiters : {"none", "entity"}) {
+        const bool plain = std::string(delimiters) == "none";
+        const int wrong = std::string(objective) == "causal" ? 0 : plain ? none : entity;
+        all.push_back(
+            run_of(objective, 2, {{Asked::wrong_inference, wrong}, {Asked::trained, trained}}));
+        all.back().world["delimiters"] = delimiters;
+      }
+    }
+    return all;
+  };
+  CHECK(passes(8, runs(30, 2, 90)));
+  CHECK_FALSE(passes(8, runs(29, 2, 90)));
+  CHECK_FALSE(passes(8, runs(30, 3, 90)));
+  CHECK_FALSE(passes(8, runs(30, 2, 89)));
+}
+
+TEST_CASE("uniform masking has to beat every rate in both directions", "[verify]") {
+  const auto runs = [](int uniform_trained, int uniform_reverse) {
+    std::vector<RunResult> all;
+    for (const char* rate : {"masked_fixed@0.15", "masked_fixed@0.4", "masked_fixed@0.85"}) {
+      all.push_back(run_of(rate, 2, {{Asked::trained, 50}, {Asked::reverse, 20}}));
+    }
+    all.push_back(run_of("masked_uniform", 2,
+                         {{Asked::trained, uniform_trained}, {Asked::reverse, uniform_reverse}}));
+    return all;
+  };
+  CHECK(passes(9, runs(90, 60)));
+  CHECK_FALSE(passes(9, runs(90, 20)));
+  CHECK_FALSE(passes(9, runs(52, 60)));  // above, and not surely
+}
+
+TEST_CASE("relations, contexts and fractions are held to their bounds", "[verify]") {
+  const auto relations = [](int masked, int kept) {
+    std::vector<RunResult> all = {
+        run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 0}}),
+        run_of("causal_masked", 1, {{Asked::infill, masked}}),
+        run_of("causal_masked_source_kept", 1, {{Asked::infill, kept}, {Asked::trained, 100}})};
+    return all;
+  };
+  CHECK(passes(10, relations(90, 5)));
+  CHECK_FALSE(passes(10, relations(89, 5)));
+  CHECK_FALSE(passes(10, relations(90, 6)));
+  const auto context = [](int in_context, int reverse) {
+    return std::vector<RunResult>{run_of(
+        "causal", 1,
+        {{Asked::trained, 100}, {Asked::reverse, reverse}, {Asked::in_context, in_context}})};
+  };
+  CHECK(passes(11, context(90, 2)));
+  CHECK_FALSE(passes(11, context(89, 2)));
+  CHECK_FALSE(passes(11, context(90, 3)));
+  std::vector<RunResult> fractions;
+  for (const double share : {0.0, 0.9}) {
+    fractions.push_back(run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 5}}));
+    fractions.back().world["share_both"] = share;
+  }
+  CHECK(passes(12, fractions));
+  fractions.front() = run_of("causal", 1, {{Asked::trained, 100}, {Asked::reverse, 6}});
+  fractions.front().world["share_both"] = 0.0;
+  CHECK_FALSE(passes(12, fractions));
+}
+
+TEST_CASE("paraphrases raise the trained direction and not the other", "[verify]") {
+  const auto runs = [](int one, int five, int reverse) {
+    std::vector<RunResult> all;
+    for (const int texts : {1, 5}) {
+      all.push_back(run_of("causal", 1,
+                           {{Asked::trained, texts == 1 ? one : five}, {Asked::reverse, reverse}}));
+      all.back().world["biographies"] = texts;
+    }
+    return all;
+  };
+  CHECK(passes(4, runs(25, 90, 2)));
+  CHECK_FALSE(passes(4, runs(60, 90, 2)));
+  CHECK_FALSE(passes(4, runs(25, 79, 2)));
+  CHECK_FALSE(passes(4, runs(25, 90, 3)));
+}
+
+TEST_CASE("families are measured soundly or not at all, whatever comes out", "[verify]") {
+  const auto runs = [](int reverse, int both) {
+    std::vector<RunResult> all;
+    for (const double decay : {0.1, 3.0}) {
+      all.push_back(run_of("causal", 1,
+                           {{Asked::trained, 100},
+                            {Asked::reverse, reverse},
+                            {Asked::both, decay < 1 ? both : 50}}));
+      all.back().training["weight_decay"] = decay;
+    }
+    return all;
+  };
+  CHECK(passes(13, runs(0, 100)));
+  CHECK(passes(13, runs(100, 100)));
+  CHECK_FALSE(passes(13, runs(0, 89)));  // the format was not learned at the usual decay
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ class Masked final : public Objective {
   std::string name() const override { return name_; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::bidirectional; }
   Decoding decoding() const override { return Decoding::unmasking; }
+  bool weighs_texts() const override { return rate_ == 0.0; }
 
   void make_example(const Document& document, kernels::RandomSequence random,
                     Example& example) const override {

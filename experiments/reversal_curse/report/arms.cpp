@@ -21,8 +21,10 @@ void flatten(const std::string& path, const nlohmann::json& value, Settings& set
 }
 
 bool is_of_sizes(const std::string& path) {
-  static const std::set<std::string> kSizes = {"architecture.vocabulary", "architecture.context",
-                                               "world.vocabulary", "world.longest"};
+  static const std::set<std::string> kSizes = {
+      "architecture.vocabulary", "architecture.context",      "world.vocabulary",
+      "world.longest",           "world.expanded_fact_count", "world.questioned_people",
+      "world.held_out_families"};
   return kSizes.count(path) > 0;
 }
 
@@ -92,8 +94,15 @@ std::vector<std::string> varied(const std::vector<Settings>& arms) {
   for (const auto& [path, seen] : values) {
     if (seen.size() > 1) paths.push_back(path);
   }
-  std::stable_sort(paths.begin(), paths.end(), [](const std::string& a, const std::string& b) {
-    return rank_of(a) < rank_of(b);
+  // What a world counted follows from its options.
+  const auto rank = [&arms](const std::string& path) {
+    const bool derived = std::any_of(arms.begin(), arms.end(), [&path](const Settings& settings) {
+      return settings.count(path) > 0 && is_derived(path, settings);
+    });
+    return derived ? std::max(30, rank_of(path)) : rank_of(path);
+  };
+  std::stable_sort(paths.begin(), paths.end(), [&rank](const std::string& a, const std::string& b) {
+    return rank(a) < rank(b);
   });
   return paths;
 }

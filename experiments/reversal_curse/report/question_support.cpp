@@ -100,7 +100,9 @@ std::string joined_sentences(const std::vector<std::string>& sentences, std::siz
   const std::size_t shown = sentences.size() > most + 1 ? most : sentences.size();
   for (std::size_t i = 0; i < shown; ++i) {
     std::string sentence = sentences[i];
-    if (!sentence.empty() && sentence[0] >= 'a' && sentence[0] <= 'z') {
+    // "k = 2" is no word.
+    const bool is_word = sentence.size() < 2 || sentence[1] != ' ' || sentence[0] == 'a';
+    if (is_word && !sentence.empty() && sentence[0] >= 'a' && sentence[0] <= 'z') {
       sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
     }
     text += (text.empty() ? "" : " ") + sentence;

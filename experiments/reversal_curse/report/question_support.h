@@ -73,7 +73,10 @@ std::vector<double> places_of(std::size_t count);
 // and the highest upper end of all values bounds it.
 struct Trend {
   std::vector<std::string> paths;  // settings that may be the axis
-  std::string axis;                // "training phrasings"
+  // Settings that may differ along with the axis where no arms differ in it alone; the sentence
+  // says so.
+  std::vector<std::string> along;
+  std::string axis;  // "training phrasings"
   bool as_percent = false;
   std::vector<std::string> published;
 };

@@ -31,6 +31,42 @@ std::string measure_clause(const Group& group, const std::string& metric, const 
   return text;
 }
 
+// Arms that differ in the axis alone; where there are none, and the trend allows it, in the
+// settings beside it too, each value of the axis once.
+std::vector<Group> groups_along(const Study& study, const Trend& trend, const std::string& path) {
+  const auto wanted = [&path](const AskedArm& arm) { return arm.setting_number(path).has_value(); };
+  std::vector<Group> groups = groups_by(
+      study, [&path](const std::string& other) { return other == path; }, wanted);
+  if (!groups.empty()) return groups;
+  const auto free = [&](const std::string& other) {
+    return other == path ||
+           std::find(trend.along.begin(), trend.along.end(), other) != trend.along.end();
+  };
+  for (Group& group : groups_by(study, free, wanted)) {
+    std::set<double> values;
+    for (const AskedArm* arm : group.arms) values.insert(*arm->setting_number(path));
+    if (values.size() == group.arms.size()) groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+// " (permuted differs too: no and yes)" of a group.
+std::string along_words(const Trend& trend, const Group& group) {
+  std::string text;
+  for (const std::string& path : trend.along) {
+    std::vector<std::string> values;
+    for (const AskedArm* arm : group.arms) {
+      const auto found = arm->settings.find(path);
+      const std::string value = found == arm->settings.end() ? "none" : setting(found->second);
+      if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+    }
+    if (values.size() < 2) continue;
+    text +=
+        " (" + words(path.substr(path.find('.') + 1)) + " differs too: " + listed(values, 4) + ")";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::optional<Answer> trend_answer(const Study& study, const Trend& trend) {
@@ -42,11 +78,7 @@ std::optional<Answer> trend_answer(const Study& study, const Trend& trend) {
     answer.table.columns.push_back(column);
   }
   for (const std::string& path : trend.paths) {
-    const auto free = [&path](const std::string& other) { return other == path; };
-    const auto wanted = [&path](const AskedArm& arm) {
-      return arm.setting_number(path).has_value();
-    };
-    for (Group& group : groups_by(study, free, wanted)) {
+    for (Group& group : groups_along(study, trend, path)) {
       std::stable_sort(group.arms.begin(), group.arms.end(),
                        [&path](const AskedArm* a, const AskedArm* b) {
                          return *a->setting_number(path) < *b->setting_number(path);
@@ -63,7 +95,7 @@ std::optional<Answer> trend_answer(const Study& study, const Trend& trend) {
       }
       sentences.push_back((group.label.empty() ? "" : group.label + ", ") + trend.axis + " from " +
                           value_words(trend, places.front()) + " to " +
-                          value_words(trend, places.back()) + ": " +
+                          value_words(trend, places.back()) + along_words(trend, group) + ": " +
                           measure_clause(group, "trained.accuracy", "trained goes") + "; " +
                           measure_clause(group, "reverse.accuracy", "reverse goes") + ".");
       Plot plot;

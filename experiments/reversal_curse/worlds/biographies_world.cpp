@@ -54,6 +54,9 @@ class Builder {
     world_.name = "biographies";
     world_.name_tokens = options_.name_tokens;
     world_.directions = {"name_to_attribute", "attributes_to_name"};
+    // The words of questions are trained by those about questioned people alone.
+    kernels::require(questioned > 0, "[biographies] expected a questioned_share of two people or ",
+                     "more, got ", options_.questioned_share);
     world_.counts["questioned_people"] = questioned;
     people_ = draw_people(options_, parts, words_);
     world_.vocabulary = words_.vocabulary();

@@ -32,10 +32,13 @@ std::size_t part_of(double share, std::size_t count) {
   return std::clamp<std::size_t>(part, 1, count);
 }
 
+// What is not asked of an expanded fact.
+bool is_spoilt(Asked asked) {
+  return asked == Asked::infill || asked == Asked::in_context || asked == Asked::wrong_inference;
+}
+
 bool is_about_one_way(Asked asked) {
-  return asked == Asked::trained || asked == Asked::reverse || asked == Asked::infill ||
-         asked == Asked::in_context || asked == Asked::expanded_trained ||
-         asked == Asked::expanded_reverse;
+  return asked == Asked::trained || asked == Asked::reverse || is_spoilt(asked);
 }
 
 // A part of a candidate set: the right answers of expanded facts, or those of the others.
@@ -128,10 +131,18 @@ void expand_world(World& world, const nlohmann::json& options, std::uint64_t see
                    options.at("expansion_of").get<std::string>(), " neighbours, got ", world.name,
                    ", which has none");
   kernels::RandomSequence draws = world_draws(seed, WorldDraw::expansion);
-  std::vector<int> drawn;
-  for (const auto& [fact, texts] : neighbours) drawn.push_back(fact);
-  draws.shuffle(drawn);
-  drawn.resize(part_of(facts, drawn.size()));
+  std::map<int, std::vector<int>> facts_of;  // by unit
+  for (const auto& [fact, texts] : neighbours) {
+    facts_of[world.units.empty() ? fact : world.units.at(static_cast<std::size_t>(fact))].push_back(
+        fact);
+  }
+  std::vector<int> units, drawn;
+  for (const auto& [unit, members] : facts_of) units.push_back(unit);
+  draws.shuffle(units);
+  units.resize(part_of(facts, units.size()));
+  for (const int unit : units) {
+    drawn.insert(drawn.end(), facts_of.at(unit).begin(), facts_of.at(unit).end());
+  }
   for (const int fact : drawn) {
     std::vector<std::size_t>& texts = neighbours.at(fact);
     draws.shuffle(texts);
@@ -139,17 +150,18 @@ void expand_world(World& world, const nlohmann::json& options, std::uint64_t see
     for (const std::size_t i : texts) world.documents.push_back(world.neighbours[i].document);
   }
   const std::set<int> expanded(drawn.begin(), drawn.end());
+  // Those that go take their answers with them: they are no candidates of others.
+  separate_candidates(world, expanded, seed);
   std::vector<Question> kept;
   for (Question& question : world.questions) {
     if (expanded.count(question.fact) > 0) {
-      if (question.asked == Asked::infill || question.asked == Asked::in_context) continue;
+      if (is_spoilt(question.asked)) continue;
       if (question.asked == Asked::trained) question.asked = Asked::expanded_trained;
       if (question.asked == Asked::reverse) question.asked = Asked::expanded_reverse;
     }
     kept.push_back(std::move(question));
   }
   world.questions = std::move(kept);
-  separate_candidates(world, expanded, seed);
   world.counts["expanded_fact_count"] = expanded.size();
   world.longest = longest_text(world);
 }

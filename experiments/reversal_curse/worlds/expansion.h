@@ -17,7 +17,8 @@ namespace obverse::reversal {
 std::vector<WorldOption> expansion_options();
 
 // Moves neighbours of drawn facts into the documents. Trained and reverse questions of these facts
-// become expanded_trained and expanded_reverse ones, and their infill and in-context questions go.
+// become expanded_trained and expanded_reverse ones, and their infill, in-context and
+// wrong-inference questions go.
 // Expanded facts and the others then choose each among their own answers, with wrong ones drawn
 // anew; a fact alone in that is not asked. Facts without a neighbour of the kind asked for are
 // never drawn. A share of neighbours above 0 brings at least one.

@@ -41,6 +41,10 @@ class Builder {
     families.resize(static_cast<std::size_t>(options_.unseen_families));
     std::iota(families.begin(), families.end(), options_.families);
     add_unseen_families(families);
+    // The inverses of some facts of a family would lead to the answers of the others.
+    for (int fact = 0; fact < fact_of(options_.families + options_.unseen_families, 0); ++fact) {
+      world_.units.push_back(fact / kKinPairs);
+    }
     world_.longest = longest_text(world_);
     return std::move(world_);
   }

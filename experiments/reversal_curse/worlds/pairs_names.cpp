@@ -48,13 +48,18 @@ Names draw_balanced(int entities, int name_tokens, int pool, kernels::RandomSequ
     }
   }
   // A name met twice changes last tokens with random others until both are new: the balance stays.
+  // Where more names than the pool has tokens share all others, no last token helps: after many
+  // attempts any token may change.
+  constexpr int kLastTokenAttempts = 1000;
   std::multiset<std::vector<int>> taken(names.begin(), names.end());
   for (std::vector<int>& name : names) {
-    while (taken.count(name) > 1) {
+    for (int attempt = 0; taken.count(name) > 1; ++attempt) {
       std::vector<int>& other = names[draws.integer(names.size())];
+      const std::size_t at =
+          attempt < kLastTokenAttempts ? name.size() - 1 : draws.integer(name.size());
       std::vector<int> changed = name, changed_other = other;
-      changed.back() = other.back();
-      changed_other.back() = name.back();
+      changed[at] = other[at];
+      changed_other[at] = name[at];
       if (taken.count(changed) > 0 || taken.count(changed_other) > 0) continue;
       taken.erase(taken.find(name));
       taken.erase(taken.find(other));

@@ -70,6 +70,14 @@ std::array<int, kSubsetCount> facts_by_subset(const PairsOptions& options) {
                                                 options.unseen_pairs};
   constexpr std::array<const char*, kSubsetCount> kDescriptions = {
       "stated both ways", "stated forward only", "stated backward only", "never stated"};
+  const bool both_frames =
+      counts[kStatedBoth] > 0 || (counts[kStatedForward] > 0 && counts[kStatedBackward] > 0);
+  kernels::require(
+      both_frames,
+      "[pairs_world] expected facts stated in either direction, so that the words of a "
+      "reverse question are known, got ",
+      counts[kStatedBoth], " stated both ways, ", counts[kStatedForward], " forward and ",
+      counts[kStatedBackward], " backward");
   for (std::size_t subset = 0; subset < counts.size(); ++subset) {
     kernels::require(counts[subset] != 1, "[pairs_world] expected 0 or at least 2 facts ",
                      kDescriptions[subset],

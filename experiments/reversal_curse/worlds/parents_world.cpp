@@ -55,6 +55,14 @@ class Builder {
       if (is_new) families.emplace_back();
       families[known->second].push_back(static_cast<int>(i));
     }
+    // The inverse of one parent's pair has the child in the place where that of the other asks for
+    // it.
+    world_.units.resize(list_.rows.size());
+    for (std::size_t family = 0; family < families.size(); ++family) {
+      for (const int fact : families[family]) {
+        world_.units[static_cast<std::size_t>(fact)] = static_cast<int>(family);
+      }
+    }
     kernels::RandomSequence draws = world_draws(options_.seed, WorldDraw::facts);
     draws.shuffle(families);
     std::size_t next = 0;

@@ -6,6 +6,7 @@ namespace obverse::reversal::report {
 std::vector<QuestionSection> both_ways_questions() {
   const Trend trend = {
       {"world.share_both"},
+      {},
       "part of the facts stated both ways",
       true,
       {"Zhu et al. 2024, 400 isolated pairs, 1 to 24 layers, widths 20 to 768, any "

@@ -33,7 +33,13 @@ const AskedArm* unexpanded_of(const AskedArm& arm, const Study& study) {
 std::string sentence_of(const AskedArm& arm, const AskedArm* control) {
   const auto expanded = arm.estimate("expanded_reverse.accuracy");
   const auto others = arm.estimate("reverse.accuracy");
-  std::string text = arm.label() + ": expanded facts are reversed in " + shown(*expanded);
+  const auto of = arm.settings.find("world.expansion_of");
+  // What training states in the inverse frame is learned, not reversed.
+  const bool stated = of != arm.settings.end() && (of->second == "all" || of->second == "inverse");
+  std::string text =
+      arm.label() + ": expanded facts are " +
+      (stated ? "answered in reverse, where training may state the inverse, in " : "reversed in ") +
+      shown(*expanded);
   if (!others) return text + "; no other facts were asked.";
   text += ", the others in " + shown(*others);
   if (expanded->interval.low > others->interval.high) {

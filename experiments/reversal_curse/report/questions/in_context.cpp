@@ -3,7 +3,9 @@
 //
 // Rule: both numbers come from the same models and facts, so that they may go up and down together;
 // in context is called better only where the two 95 % intervals do not meet, which holds whatever
-// the dependence. "Reversed in context" needs a lower end above half.
+// the dependence. Reversal in context needs a lower end above half, and above what copying any
+// stated fact's other name gives: 1 of the number of premises. With one premise copying always
+// suffices, so that reversal is not claimed.
 #include <algorithm>
 
 #include "experiments/reversal_curse/report/format.h"
@@ -20,9 +22,20 @@ std::string sentence_of(const AskedArm& arm) {
                               shown(*out) + " of the same facts'";
   std::string meaning = "no difference is told";
   if (in->interval.low > out->interval.high) {
-    meaning = in->interval.low > 0.5 ? "the fact in the prompt is reversed, the same fact in the "
-                                       "weights answers less often"
-                                     : "in context is better, yet not surely above half";
+    const double premises = arm.setting_number("world.premises").value_or(1.0);
+    meaning = "in context is better, yet not surely above half";
+    if (in->interval.low > 0.5 && premises > 1.0) {
+      meaning =
+          "the fact in the prompt is reversed, and not by copying any of the names stated there; "
+          "the same fact in the weights answers less often";
+    } else if (in->interval.low > 0.5) {
+      meaning =
+          "the fact in the prompt is used, the same fact in the weights answers less often; the "
+          "prompt states one fact, so that copying its other name suffices";
+    } else if (premises > 1.0 && in->interval.low <= 1.0 / premises) {
+      meaning = "in context is better, yet not told from copying a name of any of the " +
+                compact(premises) + " facts stated there";
+    }
   } else if (out->interval.low > in->interval.high) {
     meaning = "out of context is better";
   }

@@ -123,7 +123,14 @@ std::optional<Answer> answer_of(const Study& study) {
     text += risen.empty() ? "no late rise of reverse accuracy is told in any of " + of
                           : "reverse accuracy rises in " + std::to_string(risen.size()) + " of " +
                                 of + " (" + listed(risen, 3) + ")";
-    if (last) text += "; at the end it is " + shown(*last);
+    const std::size_t others = arm.arm->runs.size() - followed_seeds;
+    if (others > 0) {
+      text += ", " + std::to_string(others) + (others == 1 ? " other was" : " others were") +
+              " not followed that far";
+    }
+    if (last) {
+      text += std::string("; at the end it is ") + shown(*last) + (others > 0 ? " in all" : "");
+    }
     sentences.push_back(text + ".");
     Plot plot;
     plot.title = "Accuracy through training, " + arm.label();

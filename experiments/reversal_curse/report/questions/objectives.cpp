@@ -42,7 +42,8 @@ std::string infill_clause(const ArmList& arms, const std::vector<std::string>& l
     }
   }
   if (items.empty()) return "";
-  return " The gap in the stated frame is filled, and the inverse frame is not answered, by " +
+  return " The gap in the stated frame is filled, and the inverse frame is seldom answered, if at "
+         "all, by " +
          listed(items, 4) + ".";
 }
 

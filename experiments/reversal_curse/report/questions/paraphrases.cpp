@@ -7,6 +7,7 @@ std::vector<QuestionSection> paraphrases_questions() {
   const Trend trend = {
       {"world.templates", "world.paraphrases", "world.texts", "world.texts_per_person",
        "world.biographies", "world.copies", "world.variants"},
+      {"world.permuted"},
       "wordings of a fact",
       false,
       {"Allen-Zhu and Li 2023: with augmented biographies, extraction in the trained direction "

@@ -114,8 +114,8 @@ std::vector<double> parameter_places(const ArmList& arms) {
   return places;
 }
 
-void add_figures(const Group& group, bool sizes_differ, bool kinds_differ, Answer& answer) {
-  const std::string number = std::to_string(answer.table.rows.size());
+void add_figures(const Group& group, std::size_t number, bool sizes_differ, bool kinds_differ,
+                 Answer& answer) {
   const auto places = parameter_places(group.arms);
   const auto accuracy = [&](const std::vector<double>& at) {
     Plot plot;
@@ -129,7 +129,7 @@ void add_figures(const Group& group, bool sizes_differ, bool kinds_differ, Answe
     return plot;
   };
   const std::string lead = group.label.empty() ? "" : group.label + ": ";
-  const std::string ending = "-" + number;
+  const std::string ending = "-" + std::to_string(number);
   if (sizes_differ) {
     answer.figures.push_back({"accuracy" + ending, lead + "accuracy over parameters",
                               plot_over_number(accuracy(places))});
@@ -183,7 +183,7 @@ std::optional<Answer> answer_of(const Study& study) {
         (is_size(path) ? sizes_differ : kinds_differ) = true;
       }
     }
-    add_figures(group, sizes_differ, kinds_differ, answer);
+    add_figures(group, sentences.size() + 1, sizes_differ, kinds_differ, answer);
     std::vector<std::vector<double>> tests;
     for (const char* key : {"trained.logprob_gain.t_p", "trained.logprob_gain.ks_p",
                             "reverse.logprob_gain.t_p", "reverse.logprob_gain.ks_p"}) {

@@ -3,7 +3,9 @@
 //
 // Rule: a seed is "up" where its own interval lies above half, "down" where it lies below, and
 // undecided otherwise. Seeds are called split only where one at least is up and one down; that says
-// nothing of how often.
+// nothing of how often, and of one seed nothing is said. Where the facts themselves are not surely
+// learned (lower end above half, as in verdict.h), the headline says so: a low number there is no
+// curse.
 #include <algorithm>
 
 #include "experiments/reversal_curse/report/format.h"
@@ -45,11 +47,20 @@ Counts counts_of(const AskedArm& arm, const std::string& metric) {
   return counts;
 }
 
+bool surely_learned(const AskedArm& arm) {
+  const auto trained = arm.estimate("trained.accuracy");
+  return !trained || trained->interval.low > 0.5;
+}
+
 std::string counts_words(const AskedArm& arm, const Counts& counts) {
   std::string text = "decay " + compact(*arm.setting_number(kPath)) + ": " +
                      std::to_string(counts.up) + " up, " + std::to_string(counts.down) + " down";
   if (counts.undecided > 0) text += ", " + std::to_string(counts.undecided) + " undecided";
   if (counts.up > 0 && counts.down > 0) text += " (split)";
+  if (!surely_learned(arm)) {
+    text += " (the facts themselves are not surely learned: " +
+            shown(*arm.estimate("trained.accuracy")) + ")";
+  }
   return text;
 }
 
@@ -75,10 +86,11 @@ std::optional<Answer> answer_of(const Study& study) {
                        return *a->setting_number(kPath) < *b->setting_number(kPath);
                      });
     std::vector<std::string> clauses, labels;
-    std::size_t splits = 0;
+    std::size_t splits = 0, most_seeds = 0;
     for (const AskedArm* arm : group.arms) {
       const Counts counts = counts_of(*arm, metric);
       splits += counts.up > 0 && counts.down > 0 ? 1 : 0;
+      most_seeds = std::max(most_seeds, counts.up + counts.down + counts.undecided);
       clauses.push_back(counts_words(*arm, counts));
       labels.push_back("decay " + compact(*arm->setting_number(kPath)));
       std::vector<Cell> row = {text_cell(arm->label()), number_cell(arm->setting_number(kPath)),
@@ -95,8 +107,10 @@ std::optional<Answer> answer_of(const Study& study) {
                        " accuracy is surely above or below half – " + listed(clauses, 6) + ". " +
                        (splits > 0 ? "Seeds split at " + std::to_string(splits) + " of " +
                                          std::to_string(group.arms.size()) + " values."
-                                   : "Seeds split at no value.");
-    if (least && most) {
+                        : most_seeds < 2 ? "One seed a value cannot tell whether seeds split."
+                                         : "Seeds split at no value.");
+    if (least && most && surely_learned(*group.arms.front()) &&
+        surely_learned(*group.arms.back())) {
       text += " From the least to the greatest decay the mean goes from " + shown(*least) + " to " +
               shown(*most) + ": " + change_words(*least, *most) + ".";
     }

@@ -33,7 +33,9 @@ std::vector<Measured> token_reversal(const Evidence& evidence) {
   return {evidence.at_least({{"objective", "token_reversed"}, {"world.name_tokens", 1}},
                             "reverse.accuracy", 0.95),
           evidence.at_most({{"objective", "token_reversed"}, {"world.name_tokens", 2}},
-                           "reverse.accuracy", 0.12)};
+                           "reverse.accuracy", 0.12),
+          evidence.at_least({{"objective", "token_reversed"}, {"world.name_tokens", 2}},
+                            "trained.accuracy", 0.9)};
 }
 
 std::vector<Measured> entity_reversal(const Evidence& evidence) {
@@ -48,8 +50,8 @@ std::vector<VerifyRow> curse_rows() {
   const std::vector<std::string> quick = {"quick"};
   return {{1, "causal, untied, k 1 and 2", "trained >= 0.95, reverse <= 0.03",
            "Berglund et al. 2023", quick, quick, curse},
-          {3, "the same: facts stated both ways, held-out template", "both directions >= 0.95",
-           "control", quick, quick, both_ways},
+          {3, "causal, untied, k 1 and 2: facts stated both ways, held-out template",
+           "both directions >= 0.95", "control", quick, quick, both_ways},
           {6, "token reversal", "k 1: reverse >= 0.95; k 2: reverse <= 0.12", "Kitouni et al. 2024",
            quick, quick, token_reversal},
           {7, "entity reversal, k 2", "trained >= 0.90, reverse >= 0.95", "Golovneva et al. 2024",

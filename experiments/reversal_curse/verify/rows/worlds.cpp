@@ -8,14 +8,14 @@ namespace {
 
 using nlohmann::json;
 
-// `more` surely above `less` by at least `least`: the difference of the means, and whether the
-// intervals are apart.
+// `more` surely above `less`: by `least` or more in the means, and the difference's interval above
+// 0.
 Measured above(const Measured& more, const Measured& less, double least) {
   Measured difference{more.what + " above " + less.what, more.value - less.value, std::nullopt,
                       false, ""};
   if (more.interval && less.interval) {
-    difference.interval = Interval{more.interval->low - less.interval->high,
-                                   more.interval->high - less.interval->low};
+    difference.interval =
+        difference_interval(more.value, *more.interval, less.value, *less.interval);
   }
   difference.holds =
       difference.value >= least && difference.interval && difference.interval->low > 0.0;
@@ -52,16 +52,20 @@ std::vector<Measured> chains(const Evidence& evidence) {
     all.push_back(evidence.at_most(with(causal, "world.delimiters", delimiters),
                                    "wrong_inference.accuracy", 0.02));
   }
+  // Who has learned nothing infers nothing wrong.
   all.push_back(evidence.at_least(delimited, "trained.accuracy", 0.9));
+  for (const char* delimiters : {"none", "entity"}) {
+    all.push_back(
+        evidence.at_least(with(causal, "world.delimiters", delimiters), "trained.accuracy", 0.9));
+  }
   return all;
 }
 
-// Masked models are asked for a gap on either side of the fact, as in the paper; "backward" is
-// infill in our terms.
+// Both directions as the paper asks them: each in a frame of its own, which other facts taught.
 std::vector<Measured> retrieval(const Evidence& evidence) {
   std::vector<Measured> all;
   const json uniform = {{"objective", "masked_uniform"}};
-  for (const char* metric : {"trained.accuracy", "reverse.infill_accuracy"}) {
+  for (const char* metric : {"trained.accuracy", "reverse.accuracy"}) {
     const Measured best = evidence.at_least(uniform, metric, 0.0);
     for (const char* rate : {"masked_fixed@0.15", "masked_fixed@0.4", "masked_fixed@0.85"}) {
       all.push_back(above(best, evidence.at_least({{"objective", rate}}, metric, 0.0), 0.0));
@@ -75,7 +79,8 @@ std::vector<Measured> relations(const Evidence& evidence) {
           evidence.at_most({{"objective", "causal"}}, "reverse.accuracy", 0.05),
           evidence.at_least({{"objective", "causal_masked"}}, "reverse.infill_accuracy", 0.9),
           evidence.at_most({{"objective", "causal_masked_source_kept"}}, "reverse.infill_accuracy",
-                           0.05)};
+                           0.05),
+          evidence.at_least({{"objective", "causal_masked_source_kept"}}, "trained.accuracy", 0.9)};
 }
 
 std::vector<Measured> in_context(const Evidence& evidence) {
@@ -113,9 +118,9 @@ std::vector<Measured> families(const Evidence& evidence) {
     }
     const json metrics = metrics_of(evidence.arm(arm));
     note << "; trained " << trained.value << ", both " << both.value << ", composed "
-         << metrics.value("composed.accuracy", std::nan("")) << "; reverse chosen in the family "
-         << metrics.value("reverse.forced_choice", std::nan("")) << " where chance is "
-         << metrics.value("reverse.forced_choice.chance", std::nan(""));
+         << metrics.value("composed.accuracy", std::nan(""))
+         << "; reverse chosen among the family's six others "
+         << metrics.value("reverse.forced_choice", std::nan(""));
     if (!trained.holds || !both.holds) note << ": not learned at this decay";
     measured.note = note.str();
     measured.holds = measured.interval.has_value() && trained.interval && both.interval;
@@ -146,9 +151,11 @@ std::vector<VerifyRow> worlds_rows() {
               "uniform-rate masking beats every fixed rate in both directions",
               "Kitouni et al. 2024", "retrieval", retrieval),
           row(10, "relations",
-              "next-token: reverse near 0; NTP + masking >= 0.9; never masking the source -> 0",
+              "next-token: reverse near 0; gap filled by NTP + masking (infill) >= 0.9, where the "
+              "source is never masked -> 0",
               "arXiv:2604.04943", "relations", relations),
-          row(11, "in context, causal", "in_context.accuracy >= 0.9 where reverse.accuracy <= 0.02",
+          row(11, "in context, causal, one premise in the prompt (copying its other name suffices)",
+              "in_context.accuracy >= 0.9 where reverse.accuracy <= 0.02",
               "the premise of Berglund et al. 2023", "in_context", in_context),
           row(12, "stated-both-ways fraction 0 to .9, isolated pairs",
               "facts stated one way stay <= 0.05", "Zhu et al. 2024", "both_ways", fractions),

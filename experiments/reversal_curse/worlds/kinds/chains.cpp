@@ -71,8 +71,8 @@ class Builder {
         ask(Asked::both, direction, place, right, 0, both_);
         ask(direction == kForward ? Asked::trained : Asked::reverse, direction, place, right, both_,
             chains_);
-        // Not the backward one: a model that cannot say what comes before B names C, the one name that
-        // it knows to go with B, without having read anything backwards.
+        // Not the backward one: a model that cannot say what comes before B names C, the one name
+        // that it knows to go with B, without having read anything backwards.
         if (direction == kForward) {
           ask(Asked::wrong_inference, direction, place, wrong, both_, chains_);
         }

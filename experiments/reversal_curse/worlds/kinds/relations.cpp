@@ -32,6 +32,9 @@ class Builder {
     kernels::require(phrasings_ <= templates_, "[relations] expected phrasings of at most the ",
                      templates_, " templates, got ", phrasings_);
     if (phrasings_ == 0) phrasings_ = templates_;
+    kernels::require(unseen_ < entities_,
+                     "[relations] expected a share_unseen that leaves facts to ", "state, got ",
+                     options.at("share_unseen").dump());
     world_.name = "relations";
     world_.name_tokens = options.at("name_tokens");
     world_.directions = {"forward", "backward"};
