@@ -285,9 +285,9 @@ TEST_CASE("objectives with tokens of their own say what they expected", "[object
         "[permuted] expected a document of at least one token behind begin-of-text, got none");
   for (const char* name : {"permuted", "infilling", "causal_masked"}) {
     const auto objective = engine::make_objective(name, kTexts);
-    for (const auto& [before, answer] : {std::pair(Ids{}, Ids{10}), {Ids{kBeginOfText}, Ids{}}}) {
+    for (const auto& text : {std::pair(Ids{}, Ids{10}), {Ids{kBeginOfText}, Ids{}}}) {
       const std::string error =
-          error_of([&] { objective->read_question(before, answer, {11}, true, reading); });
+          error_of([&] { objective->read_question(text.first, text.second, {11}, true, reading); });
       CHECK(error.find("expected text before an answer of at least one token, got ") !=
             std::string::npos);
     }

@@ -118,7 +118,7 @@ TEST_CASE("exports hold every arm, seed, question and figure", "[export]") {
 
 TEST_CASE("an export replaces an earlier one and leaves others' files alone", "[export]") {
   const obverse::tests::TemporaryFolder folder;
-  const fs::path out = folder.path();
+  const fs::path& out = folder.path();
   const auto runs = some_runs();
   const std::vector<RunResult> fewer(runs.begin(), runs.begin() + 2);
   write_exports(out, summarize(runs, nullptr), runs);

@@ -35,8 +35,8 @@ RunResult run_of(const std::string& objective, int name_tokens, const std::vecto
       outcome.direction = i % 2;
       outcome.correct = i / 2 < each.right;
       // Wrong answers' likelihoods are the right ones' in another order, moved by the gain.
-      outcome.right_logprob = -5.0 - 0.01 * (i / 2);
-      outcome.wrong_logprob = -5.0 - 0.01 * ((i / 2 + 37) % 100) - each.gain;
+      outcome.right_logprob = -5.0 - 0.01 * outcome.fact;
+      outcome.wrong_logprob = -5.0 - 0.01 * ((outcome.fact + 37) % 100) - each.gain;
       run.outcomes[static_cast<std::size_t>(each.asked)].push_back(outcome);
     }
   }

@@ -48,7 +48,8 @@ std::string legend(const Plot& plot, const svg::Frame& frame, double top) {
   std::string body;
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     const double x = frame.left + static_cast<double>(i % 2) * 150.0;
-    const double y = top + kLegendLine * static_cast<double>(i / 2);
+    const std::size_t line = i / 2;
+    const double y = top + kLegendLine * static_cast<double>(line);
     body += mark({x + 5, y}, plot.series[i].look, "", false);
     body += svg::text({x + 15, y + 4}, "start", "tick", plot.series[i].label);
   }
@@ -56,7 +57,8 @@ std::string legend(const Plot& plot, const svg::Frame& frame, double top) {
 }
 
 double legend_height(const Plot& plot) {
-  return kLegendLine * static_cast<double>((plot.series.size() + 1) / 2);
+  const std::size_t lines = (plot.series.size() + 1) / 2;
+  return kLegendLine * static_cast<double>(lines);
 }
 
 struct Range {

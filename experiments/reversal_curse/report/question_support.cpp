@@ -213,10 +213,10 @@ Cell estimate_cell(const std::optional<Estimate>& estimate) {
 std::vector<Column> metric_columns(const std::vector<std::string>& metrics) {
   std::vector<Column> columns;
   for (const std::string& metric : metrics) {
-    const std::string kGain = "logprob_gain";
-    const bool gain = metric.size() > kGain.size() &&
-                      metric.compare(metric.size() - kGain.size(), kGain.size(), kGain) == 0;
-    columns.push_back({metric, gain ? Shown::nats : Shown::share});
+    const std::string ending = "logprob_gain";
+    const bool is_gain = metric.size() > ending.size() &&
+                         metric.compare(metric.size() - ending.size(), ending.size(), ending) == 0;
+    columns.push_back({metric, is_gain ? Shown::nats : Shown::share});
   }
   return columns;
 }
