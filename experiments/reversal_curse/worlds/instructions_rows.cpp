@@ -153,8 +153,10 @@ void add_examples(const std::vector<Row>& rows, bool realized, InstructionRows& 
   for (const Row& row : rows) {
     InstructionExample example = example_of(row, realized);
     const auto [known, is_new] = into.by_id.emplace(example.id, into.examples.size());
-    kernels::require(is_new, row.place, ": expected an id of its own, found ", example.id, " of ",
-                     into.examples[known->second].place);
+    if (!is_new) {
+      kernels::fail(row.place, ": expected an id of its own, found ", example.id, " of ",
+                    into.examples[known->second].place);
+    }
     into.examples.push_back(std::move(example));
   }
 }
