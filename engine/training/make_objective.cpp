@@ -121,4 +121,16 @@ std::unique_ptr<Objective> make_objective(const std::string& name, const TextSiz
   return mixed ? mixture_named(name, sizes) : make_one(name, sizes).objective;
 }
 
+std::vector<std::string> split_objectives(const std::string& list) {
+  std::vector<std::string> items = split(list, ',');
+  const bool one_mixture =
+      items.size() > 1 && std::all_of(items.begin(), items.end(), [](const std::string& item) {
+        return item.find(':') != std::string::npos && item.find('+') == std::string::npos;
+      });
+  if (!one_mixture) return items;
+  std::string mixture = items.front();
+  for (std::size_t i = 1; i < items.size(); ++i) mixture += "+" + items[i];
+  return {mixture};
+}
+
 }  // namespace obverse::engine

@@ -1,11 +1,10 @@
 #include "engine/training/objective.h"
 
-#include <algorithm>
-
 #include "engine/training/objectives/objectives.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::engine {
+
 void make_next_token_example(const std::vector<std::int32_t>& tokens, Example& example) {
   kernels::require(tokens.size() >= 2, "[objective] expected a document of at least 2 tokens, got ",
                    tokens.size());
@@ -20,21 +19,30 @@ void Objective::read_question(const std::vector<std::int32_t>& before,
                               Reading& reading) const {
   kernels::require(!infill, "[", name(),
                    "] expected a question that ends with its answer, got one ", "with a gap");
-  kernels::require(!before.empty() && !answer.empty(),
-                   "[objective] expected text before an answer of at least one token, got ",
-                   before.size(), " and ", answer.size(), " tokens");
-  Example& example = reading.example;
-  example.clear();
-  example.inputs.assign(before.begin(), before.end());
-  example.inputs.insert(example.inputs.end(), answer.begin(), answer.end());
-  example.targets.assign(example.inputs.size(), kernels::kIgnoredTarget);
-  example.prefix = static_cast<std::int32_t>(before.size());
+  require_askable("objective", before, answer);
+  reading.example.clear();
+  reading.example.inputs.assign(before.begin(), before.end());
+  reading.example.prefix = static_cast<std::int32_t>(before.size());
+  read_answer(answer, reading);
+  if (after.empty() || after.front() != kEndOfText) reading.end_place = -1;
+}
+
+void require_askable(const std::string& objective, const std::vector<std::int32_t>& before,
+                     const std::vector<std::int32_t>& answer) {
+  kernels::require(!before.empty() && !answer.empty(), "[", objective,
+                   "] expected text before an answer of at least one token, got ", before.size(),
+                   " and ", answer.size(), " tokens");
+}
+
+void read_answer(const std::vector<std::int32_t>& answer, Reading& reading) {
+  std::vector<std::int32_t>& inputs = reading.example.inputs;
   reading.places.clear();
-  for (std::size_t i = 0; i < answer.size(); ++i) {
-    reading.places.push_back(static_cast<std::int32_t>(before.size() - 1 + i));
+  for (const std::int32_t token : answer) {
+    reading.places.push_back(static_cast<std::int32_t>(inputs.size() - 1));
+    inputs.push_back(token);
   }
-  const bool ends = !after.empty() && after.front() == kEndOfText;
-  reading.end_place = ends ? static_cast<std::int32_t>(example.inputs.size() - 1) : -1;
+  reading.end_place = static_cast<std::int32_t>(inputs.size() - 1);
+  reading.example.targets.assign(inputs.size(), kernels::kIgnoredTarget);
 }
 
 Words words_of(const std::vector<std::int32_t>& tokens) {
@@ -56,23 +64,6 @@ std::vector<ObjectiveDescription> objective_descriptions() {
     descriptions.push_back({kind.name, kind.summary});
   }
   return descriptions;
-}
-
-std::vector<std::string> split_objectives(const std::string& list) {
-  std::vector<std::string> items;
-  std::size_t begin = 0;
-  bool all_weighted = true;
-  while (begin <= list.size()) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    items.push_back(list.substr(begin, end - begin));
-    all_weighted = all_weighted && items.back().find(':') != std::string::npos &&
-                   items.back().find('+') == std::string::npos;
-    begin = end + 1;
-  }
-  if (!all_weighted || items.size() < 2) return items;
-  std::string mixture = items.front();
-  for (std::size_t i = 1; i < items.size(); ++i) mixture += "+" + items[i];
-  return {mixture};
 }
 
 }  // namespace obverse::engine

@@ -80,9 +80,8 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
 
 void tell_full_files_as_errors() { std::signal(SIGXFSZ, SIG_IGN); }
 
-nlohmann::json write_files(const std::filesystem::path& folder) {
+nlohmann::json write_files(const std::filesystem::path& folder, const StoredGrid& stored) {
   tell_full_files_as_errors();
-  const StoredGrid stored = read_stored_grid(folder);
   if (stored.results.empty()) {
     throw std::runtime_error(folder.string() + ": holds no finished run to report");
   }
@@ -94,7 +93,7 @@ nlohmann::json write_files(const std::filesystem::path& folder) {
 }
 
 void write_report(const std::filesystem::path& folder) {
-  const nlohmann::json summary = write_files(folder);
+  const nlohmann::json summary = write_files(folder, read_stored_grid(folder));
   std::fputs(render_table(summary, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
   std::printf("\nReport: %s\n", (folder / "report.html").c_str());
 }

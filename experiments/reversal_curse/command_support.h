@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "experiments/reversal_curse/run_store.h"
+
 namespace obverse::reversal {
 
 // The parsed options, or nothing after --help was printed. Throws UsageError for what the options
@@ -18,8 +20,8 @@ void tell_full_files_as_errors();
 
 // Writes summary.json, report.html, tables/ and figures/ of a folder's results; gives back the
 // summary.
-nlohmann::json write_files(const std::filesystem::path& folder);
-// The same, and prints the table and the report's path.
+nlohmann::json write_files(const std::filesystem::path& folder, const StoredGrid& stored);
+// Reads the folder, does the same, and prints the table and the report's path.
 void write_report(const std::filesystem::path& folder);
 
 }  // namespace obverse::reversal

@@ -184,8 +184,9 @@ int verify_command(int argc, char** argv, const std::string& command_line) {
   for (const std::string& preset : presets) {
     std::fprintf(stderr, "%s: %zu runs\n", preset.c_str(), grids[preset].size());
     if (run_grid(grids[preset], preset, jobs, folder / preset, command_line).stopped) return 130;
-    write_files(folder / preset);
-    for (RunResult& run : read_stored_grid(folder / preset).results) {
+    StoredGrid stored = read_stored_grid(folder / preset);
+    write_files(folder / preset, stored);
+    for (RunResult& run : stored.results) {
       results[preset].emplace(identity(run), std::move(run));
     }
   }

@@ -4,6 +4,7 @@
 
 #include "experiments/reversal_curse/world.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
+#include "tests/experiments/world_texts.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -20,23 +21,6 @@ World made(const nlohmann::json& options, std::uint64_t seed = 5) {
 
 std::string word_of(const World& world, std::int32_t token) {
   return world.vocabulary.at(static_cast<std::size_t>(token));
-}
-
-const Tokens& answer_of(const World& world, const Question& question) {
-  return world.candidate_sets.at(static_cast<std::size_t>(question.candidates))
-      .answers.at(static_cast<std::size_t>(question.right));
-}
-
-Tokens whole(const World& world, const Question& question) {
-  Tokens tokens = question.before;
-  const Tokens& answer = answer_of(world, question);
-  tokens.insert(tokens.end(), answer.begin(), answer.end());
-  tokens.insert(tokens.end(), question.after.begin(), question.after.end());
-  return tokens;
-}
-
-bool is_name(const World& world, std::int32_t token) {
-  return word_of(world, token).rfind("name", 0) == 0;
 }
 
 // What a text is by its fixed words: a biography has a name behind its begin.

@@ -61,15 +61,10 @@ TEST_CASE("link by link, the forward question is a text and the backward one is 
   CHECK(world.documents.size() == 8 * 2 + 4 + 2 * 3 * 2);
   CHECK(texts.size() == world.documents.size());
   for (const Question& question : world.questions) {
-    const CandidateSet& set = world.candidate_sets[static_cast<std::size_t>(question.candidates)];
-    std::vector<std::int32_t> text = question.before;
-    const auto& answer = set.answers[static_cast<std::size_t>(question.right)];
-    text.insert(text.end(), answer.begin(), answer.end());
-    text.insert(text.end(), question.after.begin(), question.after.end());
     const bool is_stated =
         question.asked == Asked::trained || question.asked == Asked::both ||
         question.asked == Asked::infill;  // its answer is in the middle of a stated text
-    CHECK((texts.count(text) > 0) == is_stated);
+    CHECK((texts.count(whole(world, question)) > 0) == is_stated);
   }
   for (const Neighbour& neighbour : world.neighbours) {
     CHECK(neighbour.kind == NeighbourKind::inverse);

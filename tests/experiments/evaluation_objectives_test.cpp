@@ -6,44 +6,13 @@
 
 #include "engine/training/trainer.h"
 #include "experiments/reversal_curse/evaluation.h"
-#include "experiments/reversal_curse/worlds/pairs_world.h"
+#include "tests/experiments/tiny_world.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
 namespace {
 
 using Tokens = std::vector<std::int32_t>;
-
-World tiny_world() {
-  PairsOptions options;
-  options.pairs = 8;
-  options.name_tokens = 2;
-  options.templates = 1;
-  options.unseen_pairs = 4;
-  options.seed = 3;
-  return make_pairs_world(options);
-}
-
-// A world's trained and infill questions on the very sentences that training has stated.
-std::vector<Question> questions_on_training(const World& world) {
-  std::vector<Question> questions;
-  for (const Question& question : world.questions) {
-    if (question.asked != Asked::trained && question.asked != Asked::infill) continue;
-    const Tokens& right = world.candidate_sets[static_cast<std::size_t>(question.candidates)]
-                              .answers[static_cast<std::size_t>(question.right)];
-    for (const engine::Document& document : world.documents) {
-      if (document.entities.size() != 2) continue;
-      const engine::EntitySpan& span = document.entities[question.asked == Asked::infill ? 0 : 1];
-      const auto begin = document.tokens.begin() + span.begin;
-      if (!std::equal(right.begin(), right.end(), begin)) continue;
-      Question stated = question;
-      stated.before.assign(document.tokens.begin(), begin);
-      stated.after.assign(begin + span.length, document.tokens.end());
-      questions.push_back(stated);
-    }
-  }
-  return questions;
-}
 
 struct Asking {
   std::string objective;
@@ -84,7 +53,7 @@ Shares shares_of(const Asking& asking) {
   engine::Trainer trainer(model, *objective, world.documents, options, 1);
   while (trainer.steps_done() < asking.steps) trainer.step();
   const auto outcomes =
-      ask(model, *objective, world, questions_on_training(world), Thoroughness::exact_match);
+      ask(model, *objective, world, questions_on_training(world, true), Thoroughness::exact_match);
   const auto& infills = outcomes[static_cast<std::size_t>(Asked::infill)];
   return {share_correct(outcomes[static_cast<std::size_t>(Asked::trained)]), share_correct(infills),
           infills.size()};

@@ -9,23 +9,13 @@
 #include "engine/data/batch.h"
 #include "engine/training/trainer.h"
 #include "experiments/reversal_curse/scoring.h"
-#include "experiments/reversal_curse/worlds/pairs_world.h"
+#include "tests/experiments/tiny_world.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
 namespace {
 
 using Tokens = std::vector<std::int32_t>;
-
-World tiny_world() {
-  PairsOptions options;
-  options.pairs = 8;
-  options.name_tokens = 2;
-  options.templates = 1;
-  options.unseen_pairs = 4;
-  options.seed = 3;
-  return make_pairs_world(options);
-}
 
 engine::TransformerConfig config_for(const World& world, const engine::Objective& objective) {
   engine::TransformerConfig config;
@@ -194,26 +184,6 @@ int check_against_plain(const Trained& trained) {
     CHECK(outcomes[static_cast<std::size_t>(asked)].size() == next[static_cast<Asked>(asked)]);
   }
   return correct;
-}
-
-// What training states word for word: the questions' own sentences, in the trained frame.
-std::vector<Question> questions_on_training(const World& world) {
-  std::vector<Question> questions;
-  for (const Question& question : world.questions) {
-    if (question.asked != Asked::trained) continue;
-    const Tokens& right = answer_of(world, question, question.right);
-    for (const engine::Document& document : world.documents) {
-      if (document.entities.size() != 2) continue;
-      const engine::EntitySpan& span = document.entities[1];
-      const auto begin = document.tokens.begin() + span.begin;
-      if (!std::equal(right.begin(), right.end(), begin)) continue;
-      Question stated = question;
-      stated.before.assign(document.tokens.begin(), begin);
-      stated.after.assign(begin + span.length, document.tokens.end());
-      questions.push_back(stated);
-    }
-  }
-  return questions;
 }
 
 TEST_CASE("outcomes equal plain decoding, untrained, half trained and trained", "[evaluation]") {

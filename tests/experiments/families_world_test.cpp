@@ -7,6 +7,7 @@
 #include "experiments/reversal_curse/world.h"
 #include "experiments/reversal_curse/worlds/families_kin.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
+#include "tests/experiments/world_texts.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -19,19 +20,6 @@ using Statement = std::tuple<Tokens, std::int32_t, Tokens>;
 
 World made(const nlohmann::json& options, std::uint64_t seed = 5) {
   return make_world({.name = "families", .options = options, .data = {}, .data_digest = {}}, seed);
-}
-
-const Tokens& answer_of(const World& world, const Question& question) {
-  return world.candidate_sets.at(static_cast<std::size_t>(question.candidates))
-      .answers.at(static_cast<std::size_t>(question.right));
-}
-
-Tokens whole(const World& world, const Question& question) {
-  Tokens tokens = question.before;
-  const Tokens& answer = answer_of(world, question);
-  tokens.insert(tokens.end(), answer.begin(), answer.end());
-  tokens.insert(tokens.end(), question.after.begin(), question.after.end());
-  return tokens;
 }
 
 // `<begin> f1 X f2 relation f3 Y <end>`

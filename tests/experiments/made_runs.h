@@ -29,8 +29,27 @@ inline Accuracies with(Accuracies all, Asked asked, double accuracy) {
   return all;
 }
 
-// The first `accuracy` of each direction's questions are right: no draws. Right answers that are
-// not given are as likely as wrong ones.
+// The first `accuracy` of each direction's questions are right: no draws, so expectations are
+// exact. Facts stated in one direction are asked in it when trained, in the other when reversed.
+// Right answers that are not given are as likely as wrong ones.
+inline void add_outcomes(RunResult& run, const Accuracies& shown, int facts) {
+  for (int kind = 0; kind < kAskedCount; ++kind) {
+    const auto at = static_cast<std::size_t>(kind);
+    if (shown[at] < 0) continue;
+    for (int i = 0; i < facts; ++i) {
+      Outcome outcome;
+      outcome.fact = i + (kind > 2 ? kind * facts : 0);
+      outcome.direction = kind == 1 || kind == 2 ? 1 - i % 2 : i % 2;
+      outcome.correct = i / 2 < static_cast<int>(std::lround(shown[at] * facts / 2));
+      outcome.chosen = outcome.correct;
+      outcome.candidates = 20;
+      outcome.right_logprob = outcome.correct ? -0.1 - 0.001 * i : -8.0 - 0.01 * i;
+      outcome.wrong_logprob = -8.0 - 0.01 * ((i * 7) % facts);
+      run.outcomes[at].push_back(outcome);
+    }
+  }
+}
+
 inline RunResult made_run(const Accuracies& shown, std::uint64_t seed, int facts = 40) {
   RunResult run;
   run.objective = "causal";
@@ -48,21 +67,7 @@ inline RunResult made_run(const Accuracies& shown, std::uint64_t seed, int facts
   run.seconds = 30.0;
   run.device = "cpu";
   run.directions = {"forward", "backward"};
-  for (int kind = 0; kind < kAskedCount; ++kind) {
-    const auto at = static_cast<std::size_t>(kind);
-    if (shown[at] < 0) continue;
-    for (int i = 0; i < facts; ++i) {
-      Outcome outcome;
-      outcome.fact = i + (kind > 2 ? kind * facts : 0);
-      outcome.direction = kind == 1 || kind == 2 ? 1 - i % 2 : i % 2;
-      outcome.correct = i / 2 < static_cast<int>(std::lround(shown[at] * facts / 2));
-      outcome.chosen = outcome.correct;
-      outcome.candidates = 20;
-      outcome.right_logprob = outcome.correct ? -0.1 - 0.001 * i : -8.0 - 0.01 * i;
-      outcome.wrong_logprob = -8.0 - 0.01 * ((i * 7) % facts);
-      run.outcomes[at].push_back(outcome);
-    }
-  }
+  add_outcomes(run, shown, facts);
   return run;
 }
 

@@ -9,6 +9,7 @@
 #include "experiments/reversal_curse/worlds/pairs_frames.h"
 #include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
+#include "tests/experiments/world_texts.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -16,30 +17,6 @@ namespace obverse::reversal {
 namespace {
 
 using Tokens = std::vector<std::int32_t>;
-
-std::string text_of(const World& world, const Tokens& tokens) {
-  std::string text;
-  for (const std::int32_t token : tokens) {
-    text += (text.empty() ? "" : " ") + world.vocabulary.at(static_cast<std::size_t>(token));
-  }
-  return text;
-}
-
-const CandidateSet& set_of(const World& world, const Question& question) {
-  return world.candidate_sets.at(static_cast<std::size_t>(question.candidates));
-}
-
-const Tokens& answer_of(const World& world, const Question& question) {
-  return set_of(world, question).answers.at(static_cast<std::size_t>(question.right));
-}
-
-Tokens whole(const World& world, const Question& question) {
-  Tokens tokens = question.before;
-  const Tokens& answer = answer_of(world, question);
-  tokens.insert(tokens.end(), answer.begin(), answer.end());
-  tokens.insert(tokens.end(), question.after.begin(), question.after.end());
-  return tokens;
-}
 
 Tokens entity(const engine::Document& document, std::size_t index) {
   const engine::EntitySpan& span = document.entities.at(index);

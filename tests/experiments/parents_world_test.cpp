@@ -8,6 +8,7 @@
 
 #include "experiments/reversal_curse/worlds/parents_rows.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
+#include "tests/experiments/world_texts.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -54,27 +55,6 @@ std::string families(int count) {
     if (i % 3 == 0) text += child + ",\"John Elder" + std::to_string(i) + ", Sr.\",father,,True\n";
   }
   return text;
-}
-
-std::string text_of(const World& world, const Tokens& tokens) {
-  std::string text;
-  for (const std::int32_t token : tokens) {
-    text += (text.empty() ? "" : " ") + world.vocabulary.at(static_cast<std::size_t>(token));
-  }
-  return text;
-}
-
-const CandidateSet& set_of(const World& world, const Question& question) {
-  return world.candidate_sets.at(static_cast<std::size_t>(question.candidates));
-}
-
-Tokens whole(const World& world, const Question& question) {
-  Tokens tokens = question.before;
-  const Tokens& answer =
-      set_of(world, question).answers.at(static_cast<std::size_t>(question.right));
-  tokens.insert(tokens.end(), answer.begin(), answer.end());
-  tokens.insert(tokens.end(), question.after.begin(), question.after.end());
-  return tokens;
 }
 
 // The relation word, and the names before and behind it, of a statement.

@@ -12,6 +12,7 @@
 #include "experiments/reversal_curse/report/summary.h"
 #include "experiments/reversal_curse/report/table.h"
 #include "experiments/reversal_curse/report/verdict.h"
+#include "tests/experiments/made_runs.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -25,8 +26,6 @@ struct Shown {
   double trained = 1.0, reverse = 0.0, infill = -1.0, both = 1.0, unseen = 0.0;
 };
 
-// The first `accuracy` of each direction's questions are right: no draws, so expectations are
-// exact. Facts stated in one direction are asked in it when trained, in the other when reversed.
 RunResult made_run(const std::string& objective, int name_tokens, std::uint64_t seed,
                    const Shown& shown, int facts = 100) {
   RunResult run;
@@ -40,24 +39,9 @@ RunResult made_run(const std::string& objective, int name_tokens, std::uint64_t 
   run.seconds = 30.0;
   run.device = "cpu";
   run.directions = {"forward", "backward"};
-  const std::array<double, kAskedCount> accuracies = {shown.trained, shown.reverse, shown.infill,
-                                                      shown.both, shown.unseen};
-  for (int kind = 0; kind < kAskedCount; ++kind) {
-    const std::size_t at = static_cast<std::size_t>(kind);
-    if (accuracies[at] < 0) continue;
-    const bool other_way = kind == 1 || kind == 2;
-    for (int i = 0; i < facts; ++i) {
-      Outcome outcome;
-      outcome.fact = i + (kind > 2 ? kind * facts : 0);
-      outcome.direction = other_way ? 1 - i % 2 : i % 2;
-      outcome.correct = i / 2 < static_cast<int>(std::lround(accuracies[at] * facts / 2));
-      outcome.chosen = outcome.correct;
-      outcome.candidates = 20;
-      outcome.right_logprob = outcome.correct ? -0.1 - 0.001 * i : -8.0 - 0.01 * i;
-      outcome.wrong_logprob = -8.0 - 0.01 * ((i * 7) % facts);
-      run.outcomes[at].push_back(outcome);
-    }
-  }
+  const auto shown_trained =
+      made_up::accuracies(shown.trained, shown.reverse, shown.both, shown.unseen);
+  made_up::add_outcomes(run, made_up::with(shown_trained, Asked::infill, shown.infill), facts);
   for (int step = 0; step <= 1500; step += 300) {
     run.curve.push_back(
         {step, 5.0 - step / 400.0, shown.trained * step / 1500, shown.reverse * step / 1500});

@@ -22,26 +22,41 @@ inline std::vector<std::string> words_of(const World& world,
   return words;
 }
 
+inline std::string text_of(const World& world, const std::vector<std::int32_t>& tokens) {
+  std::string text;
+  for (const std::string& word : words_of(world, tokens)) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+inline const CandidateSet& set_of(const World& world, const Question& question) {
+  return world.candidate_sets.at(static_cast<std::size_t>(question.candidates));
+}
+
+inline const std::vector<std::int32_t>& answer_of(const World& world, const Question& question) {
+  return set_of(world, question).answers.at(static_cast<std::size_t>(question.right));
+}
+
+// The question with its right answer in its place.
+inline std::vector<std::int32_t> whole(const World& world, const Question& question) {
+  std::vector<std::int32_t> tokens = question.before;
+  for (const auto* part : {&answer_of(world, question), &question.after}) {
+    tokens.insert(tokens.end(), part->begin(), part->end());
+  }
+  return tokens;
+}
+
 // The name at a document's entity span, its words joined by blanks.
 inline std::string entity_text(const World& world, const engine::Document& document,
                                std::size_t index) {
   const engine::EntitySpan& span = document.entities.at(index);
   const auto begin = document.tokens.begin() + span.begin;
-  std::string text;
-  for (const std::string& word : words_of(world, {begin, begin + span.length})) {
-    text += (text.empty() ? "" : " ") + word;
-  }
-  return text;
+  return text_of(world, {begin, begin + span.length});
 }
 
 // The question with its right answer; names are found by their words.
 inline engine::Document document_of(const World& world, const Question& question) {
-  const CandidateSet& set = world.candidate_sets.at(static_cast<std::size_t>(question.candidates));
-  const auto& answer = set.answers.at(static_cast<std::size_t>(question.right));
   engine::Document document;
-  for (const auto* part : {&question.before, &answer, &question.after}) {
-    document.tokens.insert(document.tokens.end(), part->begin(), part->end());
-  }
+  document.tokens = whole(world, question);
   for (std::size_t i = 0; i < document.tokens.size(); ++i) {
     if (!is_name(world, document.tokens[i])) continue;
     document.entities.push_back({static_cast<std::int32_t>(i), world.name_tokens});

@@ -77,9 +77,7 @@ class CausalMasked final : public Objective {
       Objective::read_question(before, answer, after, infill, reading);
       return;
     }
-    kernels::require(!before.empty() && !answer.empty(), "[", name_,
-                     "] expected text before an answer of at least one token, got ", before.size(),
-                     " and ", answer.size(), " tokens");
+    require_askable(name_, before, answer);
     Tokens& inputs = reading.example.inputs;
     reading.example.clear();
     inputs.assign(before.begin(), before.end());
@@ -87,15 +85,11 @@ class CausalMasked final : public Objective {
     inputs.insert(inputs.end(), after.begin(), after.begin() + words_of(after).end);
     inputs.push_back(restore_);
     inputs.insert(inputs.end(), before.begin() + words_of(before).first, before.end());
-    reading.places.clear();
-    for (const std::int32_t token : answer) {
-      reading.places.push_back(static_cast<std::int32_t>(inputs.size() - 1));
-      inputs.push_back(token);
-    }
-    inputs.pop_back();
-    // The mask tokens have told how long the answer is.
+    read_answer(answer, reading);
+    // The mask tokens have told how long the answer is: nothing is asked behind it.
     reading.end_place = -1;
-    reading.example.targets.assign(inputs.size(), kernels::kIgnoredTarget);
+    inputs.pop_back();
+    reading.example.targets.pop_back();
   }
 
  private:

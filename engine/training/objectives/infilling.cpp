@@ -59,22 +59,13 @@ class Infilling final : public Objective {
       Objective::read_question(before, answer, after, infill, reading);
       return;
     }
-    kernels::require(!before.empty() && !answer.empty(),
-                     "[infilling] expected text before an answer of at least one token, got ",
-                     before.size(), " and ", answer.size(), " tokens");
-    Tokens& inputs = reading.example.inputs;
+    require_askable("infilling", before, answer);
     reading.example.clear();
     Tokens around = before;
     around.insert(around.end(), after.begin(), after.begin() + words_of(after).end);
     const auto gap = around.begin() + static_cast<std::ptrdiff_t>(before.size());
-    read_around(around.begin(), gap, gap, around.end(), inputs);
-    reading.places.clear();
-    for (const std::int32_t token : answer) {
-      reading.places.push_back(static_cast<std::int32_t>(inputs.size() - 1));
-      inputs.push_back(token);
-    }
-    reading.end_place = static_cast<std::int32_t>(inputs.size() - 1);
-    reading.example.targets.assign(inputs.size(), kernels::kIgnoredTarget);
+    read_around(around.begin(), gap, gap, around.end(), reading.example.inputs);
+    read_answer(answer, reading);
   }
 
  private:

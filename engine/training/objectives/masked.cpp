@@ -30,9 +30,10 @@ class Masked final : public Objective {
     example.clear();
     example.inputs.assign(document.tokens.begin(), document.tokens.end());
     example.targets.assign(document.tokens.size(), kernels::kIgnoredTarget);
-    const std::size_t first = document.tokens.front() == kBeginOfText ? 1 : 0;
-    const std::size_t end = document.tokens.size() - (document.tokens.back() == kEndOfText ? 1 : 0);
-    if (first >= end) return;
+    const Words words = words_of(document.tokens);
+    if (words.count() < 1) return;
+    const auto first = static_cast<std::size_t>(words.first);
+    const auto end = static_cast<std::size_t>(words.end);
     const double rate = rate_ > 0.0 ? rate_ : random.uniform();
     int masked = 0;
     const auto mask_at = [&](std::size_t i) {

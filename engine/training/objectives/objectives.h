@@ -1,5 +1,5 @@
-// How a file of this folder makes its objectives known: it defines `const
-// std::vector<ObjectiveKind> FILE_objectives()`, which the build finds by the file's name. Nothing
+// How a file of this folder makes its objectives known: it defines
+// `std::vector<ObjectiveKind> FILE_objectives()`, which the build finds by the file's name. Nothing
 // else has to change.
 #pragma once
 
@@ -29,6 +29,14 @@ struct Words {
   std::int64_t count() const { return end - first; }
 };
 Words words_of(const std::vector<std::int32_t>& tokens);
+
+// Throws where a question of `objective` has no text before its answer, or no answer.
+void require_askable(const std::string& objective, const std::vector<std::int32_t>& before,
+                     const std::vector<std::int32_t>& answer);
+
+// The answer behind what a reading's inputs hold, each token asked at the place before its own, and
+// the end of it at the last one.
+void read_answer(const std::vector<std::int32_t>& answer, Reading& reading);
 
 // The first of the tokens that `objective` adds behind those of the texts. Throws where their
 // vocabulary is not known.

@@ -64,9 +64,7 @@ class Permuted final : public Objective {
                      const std::vector<std::int32_t>& answer,
                      const std::vector<std::int32_t>& after, bool infill,
                      Reading& reading) const override {
-    kernels::require(!before.empty() && !answer.empty(),
-                     "[permuted] expected text before an answer of at least one token, got ",
-                     before.size(), " and ", answer.size(), " tokens");
+    require_askable("permuted", before, answer);
     require_places(static_cast<std::int64_t>(before.size() + answer.size() + after.size()));
     std::vector<std::int32_t>& inputs = reading.example.inputs;
     reading.example.clear();

@@ -53,17 +53,12 @@ Settings restricted(const Settings& settings, const std::set<std::string>& paths
   return kept;
 }
 
-bool ends_with(const std::string& name, const std::string& ending) {
-  return name.size() > ending.size() &&
-         name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
-}
-
 bool is_wanted(const std::string& key, const std::string& metric) {
   if (metric.empty()) return std::count(key.begin(), key.end(), '.') == 1;
   return key == metric || key.rfind(metric + ".", 0) == 0;
 }
 
-bool is_gain(const std::string& metric) { return ends_with(metric, "logprob_gain"); }
+bool is_gain(const std::string& metric) { return metric.ends_with("logprob_gain"); }
 
 // In the order of the page: kinds as they are asked.
 int rank_of(const std::string& metric) {

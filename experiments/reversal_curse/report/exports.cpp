@@ -8,6 +8,7 @@
 #include "experiments/reversal_curse/report/format.h"
 #include "experiments/reversal_curse/report/parameter_count.h"
 #include "experiments/reversal_curse/report/question.h"
+#include "experiments/reversal_curse/report/question_support.h"
 #include "experiments/reversal_curse/report/svg.h"
 #include "experiments/reversal_curse/run_store.h"
 
@@ -18,24 +19,9 @@ namespace fs = std::filesystem;
 using report::Arm;
 using report::Cell;
 using report::DataTable;
+using report::number_cell;
 using report::Shown;
-
-Cell text(const std::string& content) {
-  Cell cell;
-  cell.text = content;
-  return cell;
-}
-
-Cell number(const std::optional<double>& value) {
-  Cell cell;
-  cell.value = value;
-  return cell;
-}
-
-bool ends_with(const std::string& name, const std::string& ending) {
-  return name.size() > ending.size() &&
-         name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
-}
+using report::text_cell;
 
 // "causal, k = 1" -> "causal-k-1": part of a file's name.
 std::string slug(const std::string& label) {
@@ -83,7 +69,7 @@ DataTable arms_table(const nlohmann::json& summary, const std::vector<Arm>& arms
   std::set<std::string> keys;
   for (const nlohmann::json& row : summary.at("arms")) {
     for (const auto& [key, value] : row.at("metrics").items()) {
-      if (!ends_with(key, ".ci95")) keys.insert(key);
+      if (!key.ends_with(".ci95")) keys.insert(key);
     }
   }
   for (const std::string& key : keys) {
@@ -97,10 +83,10 @@ DataTable arms_table(const nlohmann::json& summary, const std::vector<Arm>& arms
     const nlohmann::json& row = summary.at("arms").at(i);
     const nlohmann::json& metrics = row.at("metrics");
     const report::Settings settings = report::settings_of(*arms[i].runs.front());
-    std::vector<Cell> cells = {text(arms[i].label), text(seeds_of(arms[i]))};
+    std::vector<Cell> cells = {text_cell(arms[i].label), text_cell(seeds_of(arms[i]))};
     for (const std::string& path : varied) {
       const auto found = settings.find(path);
-      cells.push_back(text(found == settings.end() ? "" : report::setting(found->second)));
+      cells.push_back(text_cell(found == settings.end() ? "" : report::setting(found->second)));
     }
     double tokens = 0.0, seconds = 0.0;
     for (const RunResult* run : arms[i].runs) {
@@ -108,13 +94,13 @@ DataTable arms_table(const nlohmann::json& summary, const std::vector<Arm>& arms
       seconds += run->seconds;
     }
     const auto parameters = report::parameter_count(arms[i].runs.front()->architecture);
-    cells.push_back(number(parameters ? std::optional<double>(static_cast<double>(*parameters))
-                                      : std::nullopt));
-    cells.push_back(number(tokens));
-    cells.push_back(number(seconds));
-    cells.push_back(text(row.at("verdict").at("name").get<std::string>()));
+    cells.push_back(number_cell(parameters ? std::optional<double>(static_cast<double>(*parameters))
+                                           : std::nullopt));
+    cells.push_back(number_cell(tokens));
+    cells.push_back(number_cell(seconds));
+    cells.push_back(text_cell(row.at("verdict").at("name").get<std::string>()));
     for (const std::string& key : keys) {
-      Cell cell = number(report::number_at(metrics, key));
+      Cell cell = number_cell(report::number_at(metrics, key));
       cell.interval = report::interval_at(metrics, key + ".ci95");
       cells.push_back(cell);
     }
@@ -138,13 +124,13 @@ DataTable seeds_table(const nlohmann::json& summary, const std::vector<Arm>& arm
     const nlohmann::json& metrics = summary.at("arms").at(i).at("seed_metrics");
     for (std::size_t run = 0; run < arms[i].runs.size(); ++run) {
       const RunResult& result = *arms[i].runs[run];
-      std::vector<Cell> cells = {text(arms[i].label), text(std::to_string(result.seed)),
-                                 number(static_cast<double>(result.tokens)),
-                                 number(result.seconds)};
+      std::vector<Cell> cells = {text_cell(arms[i].label), text_cell(std::to_string(result.seed)),
+                                 number_cell(static_cast<double>(result.tokens)),
+                                 number_cell(result.seconds)};
       for (const std::string& key : keys) {
         const nlohmann::json value =
             metrics.contains(key) ? metrics.at(key).at(run) : nlohmann::json(nullptr);
-        cells.push_back(number(report::number_at({{"value", value}}, "value")));
+        cells.push_back(number_cell(report::number_at({{"value", value}}, "value")));
       }
       table.rows.push_back(cells);
     }
@@ -184,9 +170,9 @@ void add_figures(const nlohmann::json& summary, const std::vector<Arm>& arms,
 // Whether an earlier report may have written a file of this name.
 bool is_ours(const std::string& folder, const std::string& name) {
   if (folder == "tables") {
-    return ends_with(name, ".csv") && name.rfind("question-", 0) == 0;
+    return name.ends_with(".csv") && name.rfind("question-", 0) == 0;
   }
-  if (!ends_with(name, ".svg")) return false;
+  if (!name.ends_with(".svg")) return false;
   for (const char* kind : {"question-", "curves-", "logprob-"}) {
     if (name.rfind(kind, 0) == 0) return true;
   }

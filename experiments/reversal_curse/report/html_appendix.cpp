@@ -8,15 +8,10 @@
 namespace obverse::reversal::report {
 namespace {
 
-bool ends_with(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
 // Values that belong to another row: shown beside their measure.
 bool is_companion(const std::string& key) {
   for (const char* ending : {".ci95", ".count", ".t_p", ".ks_p", ".chance"}) {
-    if (ends_with(key, ending)) return true;
+    if (key.ends_with(ending)) return true;
   }
   return false;
 }
@@ -45,14 +40,14 @@ std::vector<std::string> ordered_measures(const nlohmann::json& metrics) {
 }
 
 std::string measure_value(const std::string& key, double value) {
-  if (ends_with(key, "accuracy") || ends_with(key, "forced_choice")) return percent(value);
-  if (ends_with(key, "logprob_gain")) return nats(value) + " nats";
+  if (key.ends_with("accuracy") || key.ends_with("forced_choice")) return percent(value);
+  if (key.ends_with("logprob_gain")) return nats(value) + " nats";
   return compact(value);
 }
 
 std::string bare_value(const std::string& key, double value) {
-  if (ends_with(key, "accuracy") || ends_with(key, "forced_choice")) return percent_number(value);
-  return ends_with(key, "logprob_gain") ? nats(value) : compact(value);
+  if (key.ends_with("accuracy") || key.ends_with("forced_choice")) return percent_number(value);
+  return key.ends_with("logprob_gain") ? nats(value) : compact(value);
 }
 
 std::string cell(const std::string& text, const char* kind = "number") {

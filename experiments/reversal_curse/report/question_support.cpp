@@ -86,10 +86,6 @@ std::vector<Group> groups_by(const Study& study,
   return kept;
 }
 
-bool begins_with(const std::string& text, const std::string& beginning) {
-  return text.rfind(beginning, 0) == 0;
-}
-
 std::string about(const std::string& label, const std::string& sentence) {
   if (label.empty()) return sentence;
   return label + ": " + sentence;
@@ -213,10 +209,7 @@ Cell estimate_cell(const std::optional<Estimate>& estimate) {
 std::vector<Column> metric_columns(const std::vector<std::string>& metrics) {
   std::vector<Column> columns;
   for (const std::string& metric : metrics) {
-    const std::string ending = "logprob_gain";
-    const bool is_gain = metric.size() > ending.size() &&
-                         metric.compare(metric.size() - ending.size(), ending.size(), ending) == 0;
-    columns.push_back({metric, is_gain ? Shown::nats : Shown::share});
+    columns.push_back({metric, metric.ends_with("logprob_gain") ? Shown::nats : Shown::share});
   }
   return columns;
 }

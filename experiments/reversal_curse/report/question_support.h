@@ -25,7 +25,6 @@ std::vector<Group> groups_by(const Study& study,
                              const std::function<bool(const std::string& path)>& free,
                              const std::function<bool(const AskedArm& arm)>& wanted);
 
-bool begins_with(const std::string& text, const std::string& beginning);
 // "A sentence" -> with "label: " before it, where there is a label.
 std::string about(const std::string& label, const std::string& sentence);
 std::string joined_sentences(const std::vector<std::string>& sentences, std::size_t most);

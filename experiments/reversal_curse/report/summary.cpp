@@ -17,11 +17,7 @@ using report::Estimate;
 nlohmann::json seed_metrics_of(const Arm& arm, const nlohmann::json& pooled) {
   const auto is_measure = [](const std::string& key) {
     for (const char* ending : {".count", ".t_p", ".ks_p", ".chance"}) {
-      const std::string text = ending;
-      if (key.size() > text.size() &&
-          key.compare(key.size() - text.size(), text.size(), text) == 0) {
-        return false;
-      }
+      if (key.ends_with(ending)) return false;
     }
     return true;
   };

@@ -65,8 +65,15 @@ std::vector<json> Evidence::values(const std::string& path, const json& settings
   return found;
 }
 
+const json& Evidence::metrics(const json& settings) const {
+  const std::string key = settings.dump();
+  const auto known = metrics_.find(key);
+  return known != metrics_.end() ? known->second
+                                 : metrics_.emplace(key, metrics_of(arm(settings))).first->second;
+}
+
 Measured Evidence::measure(const json& settings, const std::string& metric) const {
-  const json metrics = metrics_of(arm(settings));
+  const json& metrics = this->metrics(settings);
   Measured measured;
   measured.what = words_of(settings) + ": " + metric;
   measured.value = std::numeric_limits<double>::quiet_NaN();

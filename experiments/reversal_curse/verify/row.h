@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class Evidence {
   std::vector<nlohmann::json> values(
       const std::string& path, const nlohmann::json& settings = nlohmann::json::object()) const;
   const std::vector<RunResult>& runs() const { return runs_; }
+  // metrics_of() an arm; made once, since the intervals take a second.
+  const nlohmann::json& metrics(const nlohmann::json& settings) const;
 
   // One metric of an arm, held to a bound. A metric that was not asked does not hold.
   Measured at_least(const nlohmann::json& settings, const std::string& metric, double bound) const;
@@ -45,6 +48,7 @@ class Evidence {
   Measured measure(const nlohmann::json& settings, const std::string& metric) const;
 
   std::vector<RunResult> runs_;
+  mutable std::map<std::string, nlohmann::json> metrics_;  // by the arm's settings
 };
 
 struct VerifyRow {

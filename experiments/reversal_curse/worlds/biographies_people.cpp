@@ -3,32 +3,13 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <utility>
 
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
-
-namespace {
-
-void add_names(const BiographiesOptions& options, int first_name, People& made) {
-  const int everybody = options.people + options.unseen_people;
-  const int pool = pool_size(everybody, options.name_tokens, kUniqueNamePool);
-  for (int position = 0; position < options.name_tokens; ++position) {
-    for (int token = 0; token < pool; ++token) {
-      made.name_words.push_back("name" + std::to_string(position) + "_" + std::to_string(token));
-    }
-  }
-  for (const std::vector<int>& name :
-       draw_names(everybody, options.name_tokens, pool, options.seed)) {
-    Person& person = made.people.emplace_back();
-    for (std::size_t position = 0; position < name.size(); ++position) {
-      person.name.push_back(first_name + static_cast<int>(position) * pool + name[position]);
-    }
-  }
-}
-
-}  // namespace
 
 int years_for(int people) {
   constexpr int kDatesAYear = 336;
@@ -39,7 +20,11 @@ People draw_people(const BiographiesOptions& options,
                    const std::array<PeopleRange, kPeoplePartCount>& parts,
                    const BiographyWords& words) {
   People made;
-  add_names(options, static_cast<int>(words.vocabulary().size()), made);
+  made.vocabulary = words.vocabulary();
+  for (Name& name : add_names(made.vocabulary, "name", options.people + options.unseen_people,
+                              options.name_tokens, kUniqueNamePool, options.seed)) {
+    made.people.push_back({std::move(name), {}});
+  }
   kernels::RandomSequence draws = world_draws(options.seed, WorldDraw::facts);
   std::set<std::uint64_t> dates;
   for (Person& person : made.people) {

@@ -20,7 +20,7 @@ enum PeoplePart { kQuestioned, kNotQuestioned, kUnseenPeople, kPeoplePartCount }
 struct People {
   std::vector<Person> people;
   std::vector<std::array<int, kAttributeCount>> value_index;  // into the attribute's values
-  std::vector<std::string> name_words;  // printable; their ids follow those of BiographyWords
+  std::vector<std::string> vocabulary;  // of BiographyWords, and the names behind it
 };
 
 // Years of birth enough that a third of the dates is used at most.

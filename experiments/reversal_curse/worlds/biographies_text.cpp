@@ -1,5 +1,6 @@
 #include "experiments/reversal_curse/worlds/biographies_text.h"
 
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
@@ -10,12 +11,6 @@ constexpr int kMonths = 12, kDays = 28, kWordsPerPlace = 4;
 
 const std::array<const char*, kAttributeCount> kAttributeNames = {"birthday", "city", "university",
                                                                   "major", "company"};
-
-void append(engine::Document& document, const std::vector<std::int32_t>& entity) {
-  document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
-                               static_cast<std::int32_t>(entity.size())});
-  document.tokens.insert(document.tokens.end(), entity.begin(), entity.end());
-}
 
 }  // namespace
 
@@ -83,13 +78,13 @@ engine::Document BiographyWords::biography(const Person& person, const Biography
     const int attribute = plan.order[sentence];
     const Phrasing& phrasing = plan.phrasings[static_cast<std::size_t>(attribute)];
     if (sentence == 0) {
-      append(document, person.name);
+      append_name(document, person.name);
     } else {
       document.tokens.push_back(first_opening_ + phrasing[0]);
     }
     document.tokens.push_back(first_verb_ + kWordsPerPlace * attribute + phrasing[1]);
     document.tokens.push_back(first_link_ + phrasing[2]);
-    append(document, person.values[static_cast<std::size_t>(attribute)]);
+    append_name(document, person.values[static_cast<std::size_t>(attribute)]);
   }
   document.tokens.push_back(engine::kEndOfText);
   return document;
@@ -99,11 +94,11 @@ engine::Document BiographyWords::question(const Person& person, int attribute,
                                           const Frame& frame) const {
   engine::Document document;
   document.tokens = {engine::kBeginOfText, filler(frame, 0)};
-  append(document, person.name);
+  append_name(document, person.name);
   for (const std::int32_t word : {filler(frame, 1), first_asked_ + attribute, filler(frame, 2)}) {
     document.tokens.push_back(word);
   }
-  append(document, person.values[static_cast<std::size_t>(attribute)]);
+  append_name(document, person.values[static_cast<std::size_t>(attribute)]);
   document.tokens.push_back(engine::kEndOfText);
   return document;
 }
@@ -115,10 +110,10 @@ engine::Document BiographyWords::inverse_question(const Person& person, Descript
   document.tokens = {engine::kBeginOfText, filler(frame, 0), date_alone ? born_ : who_,
                      filler(frame, 1)};
   for (int attribute = 0; attribute < (date_alone ? 1 : kAttributeCount); ++attribute) {
-    append(document, person.values[static_cast<std::size_t>(attribute)]);
+    append_name(document, person.values[static_cast<std::size_t>(attribute)]);
   }
   document.tokens.push_back(filler(frame, 2));
-  append(document, person.name);
+  append_name(document, person.name);
   document.tokens.push_back(engine::kEndOfText);
   return document;
 }
@@ -127,7 +122,7 @@ engine::Document BiographyWords::mention(const Person& person, int slot, int wor
   engine::Document document;
   document.tokens = {engine::kBeginOfText};
   if (slot >= 0) document.tokens.push_back(first_filler_ + filler_of(slot, word));
-  append(document, person.name);
+  append_name(document, person.name);
   document.tokens.push_back(engine::kEndOfText);
   return document;
 }

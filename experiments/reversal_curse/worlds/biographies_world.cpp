@@ -8,6 +8,7 @@
 
 #include "experiments/reversal_curse/worlds/biographies_people.h"
 #include "experiments/reversal_curse/worlds/biographies_text.h"
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 #include "kernels/core/check.h"
 
@@ -15,7 +16,7 @@ namespace obverse::reversal {
 
 namespace {
 
-constexpr int kForward = 0, kInverse = 1;
+constexpr int kInverse = kBackward;
 // Candidates a question at most: the choice among them costs more than all other evaluation.
 constexpr int kCandidates = 30;
 // Further biographies that expansion may take, a person.
@@ -59,9 +60,7 @@ class Builder {
                      "more, got ", options_.questioned_share);
     world_.counts["questioned_people"] = questioned;
     people_ = draw_people(options_, parts, words_);
-    world_.vocabulary = words_.vocabulary();
-    world_.vocabulary.insert(world_.vocabulary.end(), people_.name_words.begin(),
-                             people_.name_words.end());
+    world_.vocabulary = people_.vocabulary;
     draw_phrasings();
     for (int person = 0; person < options_.people; ++person) add_biographies(person);
     for (int person = 0; person < questioned; ++person) add_trained_questions(person);
@@ -237,12 +236,8 @@ class Builder {
 
   void add_question(const Subject& subject, const engine::Document& whole,
                     const engine::EntitySpan& answer, int candidates, int right, int wrong) {
-    Question question;
-    question.asked = subject.asked;
-    question.direction = subject.direction;
-    question.fact = subject.person;
-    question.before.assign(whole.tokens.begin(), whole.tokens.begin() + answer.begin);
-    question.after.assign(whole.tokens.begin() + answer.begin + answer.length, whole.tokens.end());
+    Question question =
+        question_about(subject.asked, subject.direction, subject.person, whole, answer);
     question.candidates = candidates;
     question.right = right;
     question.wrong = wrong;

@@ -9,16 +9,17 @@
 
 namespace obverse::reversal {
 
-std::vector<Name> add_names(World& world, const char* word, int count, int name_tokens, int pool,
-                            std::uint64_t seed) {
-  const int first = static_cast<int>(world.vocabulary.size());
+std::vector<Name> add_names(std::vector<std::string>& vocabulary, const std::string& word,
+                            int count, int name_tokens, int pool, std::uint64_t seed,
+                            std::uint64_t occasion) {
+  const int first = static_cast<int>(vocabulary.size());
   const int size = pool_size(count, name_tokens, pool);
   for (int position = 0; position < name_tokens; ++position) {
     for (int token = 0; token < size; ++token) {
-      world.vocabulary.push_back(word + std::to_string(position) + "_" + std::to_string(token));
+      vocabulary.push_back(word + std::to_string(position) + "_" + std::to_string(token));
     }
   }
-  std::vector<Name> names = draw_names(count, name_tokens, size, seed);
+  std::vector<Name> names = draw_names(count, name_tokens, size, seed, occasion);
   for (Name& name : names) {
     for (std::size_t position = 0; position < name.size(); ++position) {
       name[position] += first + static_cast<int>(position) * size;
@@ -32,20 +33,36 @@ std::int32_t add_mark(World& world, const char* word) {
   return static_cast<std::int32_t>(world.vocabulary.size()) - 1;
 }
 
+void append_name(engine::Document& document, const Name& name) {
+  document.entities.push_back(
+      {static_cast<std::int32_t>(document.tokens.size()), static_cast<std::int32_t>(name.size())});
+  document.tokens.insert(document.tokens.end(), name.begin(), name.end());
+}
+
 engine::Document write(const std::vector<Piece>& pieces) {
   engine::Document document;
   document.tokens.push_back(engine::kBeginOfText);
   for (const Piece& piece : pieces) {
     if (piece.name == nullptr) {
       document.tokens.push_back(piece.mark);
-      continue;
+    } else {
+      append_name(document, *piece.name);
     }
-    document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
-                                 static_cast<std::int32_t>(piece.name->size())});
-    document.tokens.insert(document.tokens.end(), piece.name->begin(), piece.name->end());
   }
   document.tokens.push_back(engine::kEndOfText);
   return document;
+}
+
+Question question_about(Asked asked, int direction, int fact, const engine::Document& whole,
+                        const engine::EntitySpan& answer) {
+  const auto begin = whole.tokens.begin() + answer.begin;
+  Question question;
+  question.asked = asked;
+  question.direction = direction;
+  question.fact = fact;
+  question.before.assign(whole.tokens.begin(), begin);
+  question.after.assign(begin + answer.length, whole.tokens.end());
+  return question;
 }
 
 void add_questions(World& world, Asked asked, int direction, const std::vector<Asking>& askings,
@@ -63,12 +80,7 @@ void add_questions(World& world, Asked asked, int direction, const std::vector<A
       const engine::Document& text = askings[i].text;
       const engine::EntitySpan& span = text.entities.at(askings[i].entity);
       const auto answer = text.tokens.begin() + span.begin;
-      Question question;
-      question.asked = asked;
-      question.direction = direction;
-      question.fact = askings[i].fact;
-      question.before.assign(text.tokens.begin(), answer);
-      question.after.assign(answer + span.length, text.tokens.end());
+      Question question = question_about(asked, direction, askings[i].fact, text, span);
       question.candidates = candidates;
       question.right = static_cast<int>(i - begin);
       question.wrong = wrong[i - begin];

@@ -4,21 +4,29 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "experiments/reversal_curse/world.h"
 
 namespace obverse::reversal {
 
+// Where a world has two directions, their numbers.
+inline constexpr int kForward = 0, kBackward = 1;
+
 using Name = std::vector<std::int32_t>;
 
-// Adds the tokens of `count` names, called by `word`, to the vocabulary and returns the names;
-// `pool` as the option name_pool of the pairs world.
-std::vector<Name> add_names(World& world, const char* word, int count, int name_tokens, int pool,
-                            std::uint64_t seed);
+// Adds the tokens of `count` names, called by `word`, to a vocabulary and returns the names; `pool`
+// and `occasion` as in pairs_names.h.
+std::vector<Name> add_names(std::vector<std::string>& vocabulary, const std::string& word,
+                            int count, int name_tokens, int pool, std::uint64_t seed,
+                            std::uint64_t occasion = 0);
 
 // Adds a word to the vocabulary and returns its token.
 std::int32_t add_mark(World& world, const char* word);
+
+// A name behind what a text has, as one of its entities.
+void append_name(engine::Document& document, const Name& name);
 
 // One piece of a text: a mark, which is one token, or a name. The name must outlive the piece.
 struct Piece {
@@ -37,6 +45,11 @@ struct Asking {
   engine::Document text;
   std::size_t entity = 0;
 };
+
+// The question that leaves `answer`, an entity of `whole`, out of it. Its candidates are not filled
+// in.
+Question question_about(Asked asked, int direction, int fact, const engine::Document& whole,
+                        const engine::EntitySpan& answer);
 
 // A scored choice costs a pass for every candidate: larger groups are asked in parts, which choose
 // among themselves.

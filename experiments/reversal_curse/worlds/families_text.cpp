@@ -2,21 +2,12 @@
 
 #include <algorithm>
 
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/families_kin.h"
 #include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 
 namespace obverse::reversal {
-
-namespace {
-
-void append(engine::Document& document, const std::vector<std::int32_t>& name) {
-  document.entities.push_back(
-      {static_cast<std::int32_t>(document.tokens.size()), static_cast<std::int32_t>(name.size())});
-  document.tokens.insert(document.tokens.end(), name.begin(), name.end());
-}
-
-}  // namespace
 
 FamiliesText::FamiliesText(const FamiliesOptions& options)
     : frames_(draw_frames(options.templates, options.seed)), vocabulary_(special_tokens()) {
@@ -28,17 +19,8 @@ FamiliesText::FamiliesText(const FamiliesOptions& options)
   first_relation_ = add(relation_words());
   first_filler_ = add(filler_words());
   const int people = kMemberCount * (options.families + options.unseen_families);
-  const int pool = pool_size(people, options.name_tokens, kUniqueNamePool);
-  names_ = draw_names(people, options.name_tokens, pool, options.seed);
-  for (int position = 0; position < options.name_tokens; ++position) {
-    std::vector<std::string> words;
-    for (int token = 0; token < pool; ++token) {
-      words.push_back("name" + std::to_string(position) + "_" + std::to_string(token));
-    }
-    const int first = add(words);
-    for (std::vector<std::int32_t>& name : names_)
-      name[static_cast<std::size_t>(position)] += first;
-  }
+  names_ =
+      add_names(vocabulary_, "name", people, options.name_tokens, kUniqueNamePool, options.seed);
 }
 
 std::vector<Frame> FamiliesText::further_frames(int direction, std::size_t count) const {
@@ -66,12 +48,12 @@ engine::Document FamiliesText::statement(int family, int pair, int direction,
   };
   engine::Document document;
   document.tokens = {engine::kBeginOfText, filler(0)};
-  append(document, name(family, member_of(pair, direction, 0)));
+  append_name(document, name(family, member_of(pair, direction, 0)));
   for (const std::int32_t token :
        {filler(1), first_relation_ + relation_of(pair, direction), filler(2)}) {
     document.tokens.push_back(token);
   }
-  append(document, name(family, member_of(pair, direction, 1)));
+  append_name(document, name(family, member_of(pair, direction, 1)));
   document.tokens.push_back(engine::kEndOfText);
   return document;
 }
@@ -79,7 +61,7 @@ engine::Document FamiliesText::statement(int family, int pair, int direction,
 engine::Document FamiliesText::mention(int family, int member, int slot, int word) const {
   engine::Document document;
   document.tokens = {engine::kBeginOfText, first_filler_ + filler_of(slot, word)};
-  append(document, name(family, member));
+  append_name(document, name(family, member));
   document.tokens.push_back(engine::kEndOfText);
   return document;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/families_kin.h"
 #include "experiments/reversal_curse/worlds/families_text.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
@@ -15,7 +16,6 @@ namespace obverse::reversal {
 
 namespace {
 
-constexpr int kForward = 0, kBackward = 1;
 // Phrasings that training does not have otherwise, for expansion by paraphrases.
 constexpr std::size_t kFurtherPhrasings = 3;
 
@@ -187,14 +187,8 @@ class Builder {
     for (const int family : families) {
       const engine::Document whole =
           text_.statement(family, pair, direction, text_.frames(direction).held_out);
-      const engine::EntitySpan& answer = whole.entities[static_cast<std::size_t>(side)];
-      Question question;
-      question.asked = asked;
-      question.direction = direction;
-      question.fact = fact_of(family, pair);
-      question.before.assign(whole.tokens.begin(), whole.tokens.begin() + answer.begin);
-      question.after.assign(whole.tokens.begin() + answer.begin + answer.length,
-                            whole.tokens.end());
+      Question question = question_about(asked, direction, fact_of(family, pair), whole,
+                                         whole.entities[static_cast<std::size_t>(side)]);
       question.candidates = static_cast<int>(world_.candidate_sets.size());
       CandidateSet& set = world_.candidate_sets.emplace_back();
       for (int member = 0; member < kMemberCount; ++member) {

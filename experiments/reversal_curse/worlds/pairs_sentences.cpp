@@ -2,12 +2,6 @@
 
 namespace obverse::reversal {
 
-void append_name(engine::Document& document, const Name& name) {
-  document.entities.push_back(
-      {static_cast<std::int32_t>(document.tokens.size()), static_cast<std::int32_t>(name.size())});
-  document.tokens.insert(document.tokens.end(), name.begin(), name.end());
-}
-
 void append_sentence(engine::Document& document, const Frame& frame, std::int32_t relation,
                      const Name& first, const Name& second) {
   document.tokens.push_back(kFirstFiller + filler_of(0, frame[0]));

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/pairs_demonstrations.h"
 #include "experiments/reversal_curse/worlds/pairs_frames.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/pairs_options.h"
 #include "experiments/reversal_curse/worlds/pairs_sentences.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
@@ -47,23 +47,9 @@ class Builder {
     names_ = add_names("name", entities, 0);
   }
 
-  // `entities` names of new words, `word`POSITION_TOKEN.
   std::vector<Name> add_names(const std::string& word, int entities, std::uint64_t occasion) {
-    const int first_name = static_cast<int>(world_.vocabulary.size());
-    const int pool = pool_size(entities, options_.name_tokens, options_.name_pool);
-    for (int position = 0; position < options_.name_tokens; ++position) {
-      for (int token = 0; token < pool; ++token) {
-        world_.vocabulary.push_back(word + std::to_string(position) + "_" + std::to_string(token));
-      }
-    }
-    std::vector<Name> names =
-        draw_names(entities, options_.name_tokens, pool, options_.seed, occasion);
-    for (Name& name : names) {
-      for (std::size_t position = 0; position < name.size(); ++position) {
-        name[position] += first_name + static_cast<int>(position) * pool;
-      }
-    }
-    return names;
+    return reversal::add_names(world_.vocabulary, word, entities, options_.name_tokens,
+                               options_.name_pool, options_.seed, occasion);
   }
 
   // The entity that a direction's sentence names first (side 0) or second (side 1).
@@ -119,13 +105,8 @@ class Builder {
     for (int fact = begin; fact < end; ++fact) {
       const engine::Document whole =
           statement(fact, direction, frames_[static_cast<std::size_t>(direction)].held_out);
-      const engine::EntitySpan& span = whole.entities[static_cast<std::size_t>(side)];
-      Question question;
-      question.asked = asked;
-      question.direction = direction;
-      question.fact = fact;
-      question.before.assign(whole.tokens.begin(), whole.tokens.begin() + span.begin);
-      question.after.assign(whole.tokens.begin() + span.begin + span.length, whole.tokens.end());
+      Question question = question_about(asked, direction, fact, whole,
+                                         whole.entities[static_cast<std::size_t>(side)]);
       question.candidates = candidates;
       question.right = fact - begin;
       question.wrong = wrong[static_cast<std::size_t>(fact - begin)];

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/reversal_curse/word_tokenizer.h"
+#include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/pairs_frames.h"
 #include "experiments/reversal_curse/worlds/pairs_options.h"
 #include "experiments/reversal_curse/worlds/parents_rows.h"
@@ -18,8 +19,6 @@
 namespace obverse::reversal {
 
 namespace {
-
-constexpr int kForward = 0, kBackward = 1;  // child first, parent first
 
 class Builder {
  public:
@@ -110,20 +109,14 @@ class Builder {
     return token(filler_words()[static_cast<std::size_t>(word)]);
   }
 
-  static void append(engine::Document& document, const std::vector<std::int32_t>& name) {
-    document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
-                                 static_cast<std::int32_t>(name.size())});
-    document.tokens.insert(document.tokens.end(), name.begin(), name.end());
-  }
-
   engine::Document statement(int fact, int direction, const Frame& frame) const {
     engine::Document document;
     document.tokens = {engine::kBeginOfText, filler(frame, 0)};
-    append(document, name(fact, direction, 0));
+    append_name(document, name(fact, direction, 0));
     document.tokens.push_back(filler(frame, 1));
     document.tokens.push_back(token(direction == kForward ? row(fact).relation : "child"));
     document.tokens.push_back(filler(frame, 2));
-    append(document, name(fact, direction, 1));
+    append_name(document, name(fact, direction, 1));
     document.tokens.push_back(engine::kEndOfText);
     return document;
   }
@@ -153,7 +146,7 @@ class Builder {
       engine::Document document;
       document.tokens = {engine::kBeginOfText,
                          token(filler_words()[static_cast<std::size_t>(filler_of(slot, word))])};
-      append(document, mentioned);
+      append_name(document, mentioned);
       document.tokens.push_back(engine::kEndOfText);
       world_.documents.push_back(std::move(document));
     }
@@ -178,13 +171,8 @@ class Builder {
     const std::vector<int> wrong = draw_derangement(static_cast<int>(answers.size()), draws);
     for (const int fact : facts) {
       const engine::Document whole = statement(fact, direction, frames(direction).held_out);
-      const engine::EntitySpan& span = whole.entities[static_cast<std::size_t>(side)];
-      Question question;
-      question.asked = asked;
-      question.direction = direction;
-      question.fact = fact;
-      question.before.assign(whole.tokens.begin(), whole.tokens.begin() + span.begin);
-      question.after.assign(whole.tokens.begin() + span.begin + span.length, whole.tokens.end());
+      Question question = question_about(asked, direction, fact, whole,
+                                         whole.entities[static_cast<std::size_t>(side)]);
       question.candidates = candidates;
       question.right = index.at(name(fact, direction, side));
       question.wrong = wrong[static_cast<std::size_t>(question.right)];

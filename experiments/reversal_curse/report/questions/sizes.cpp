@@ -152,7 +152,7 @@ void add_figures(const Group& group, std::size_t number, bool sizes_differ, bool
 
 std::optional<Answer> answer_of(const Study& study) {
   const auto groups = groups_by(
-      study, [](const std::string& path) { return begins_with(path, "architecture."); },
+      study, [](const std::string& path) { return path.starts_with("architecture."); },
       [](const AskedArm& arm) { return arm.number("reverse.accuracy").has_value(); });
   if (groups.empty()) return std::nullopt;
   Answer answer;
@@ -176,7 +176,7 @@ std::optional<Answer> answer_of(const Study& study) {
     bool sizes_differ = false, kinds_differ = false;
     for (const AskedArm* arm : group.arms) {
       for (const auto& [path, value] : arm->settings) {
-        if (!begins_with(path, "architecture.") || is_derived(path, arm->settings)) continue;
+        if (!path.starts_with("architecture.") || is_derived(path, arm->settings)) continue;
         const auto& first = group.arms.front()->settings;
         const auto found = first.find(path);
         if (found != first.end() && found->second == value) continue;

@@ -116,7 +116,7 @@ std::vector<Measured> families(const Evidence& evidence) {
     for (const RunResult* run : evidence.arm(arm)) {
       note << ' ' << metrics_of({run}).value("reverse.accuracy", std::nan(""));
     }
-    const json metrics = metrics_of(evidence.arm(arm));
+    const json& metrics = evidence.metrics(arm);
     note << "; trained " << trained.value << ", both " << both.value << ", composed "
          << metrics.value("composed.accuracy", std::nan(""))
          << "; reverse chosen among the family's six others "

@@ -1,7 +1,6 @@
 #include "experiments/reversal_curse/worlds/biographies_text.h"
 #include "experiments/reversal_curse/worlds/biographies_world.h"
-#include "experiments/reversal_curse/worlds/pairs_frames.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
@@ -59,19 +58,14 @@ std::vector<WorldKind> biographies_worlds() {
              0,
              1,
              {}},
-            {"templates",
-             "Training phrasings a direction; one more is held out for questions",
-             usual.templates,
-             1,
-             kMaximumTemplates,
-             {}},
+            templates_option(usual.templates),
             {"attribute_values",
              "Values of each attribute but the date; published: 100 to 300",
              usual.values,
              2,
              10000,
              {}},
-            {"name_tokens", "Tokens a name", usual.name_tokens, 1, kMaximumNameTokens, {}},
+            name_tokens_option(usual.name_tokens),
             {"unseen_people",
              "Further people of whom training mentions the names alone",
              usual.unseen_people,

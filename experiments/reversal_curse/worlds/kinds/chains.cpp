@@ -6,15 +6,13 @@
 #include <vector>
 
 #include "experiments/reversal_curse/worlds/entity_texts.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
 namespace {
-
-constexpr int kForward = 0, kBackward = 1;
 
 class Builder {
  public:
@@ -36,8 +34,8 @@ class Builder {
     world_.vocabulary = special_tokens();
     arrows_ = {add_mark(world_, "=>"), add_mark(world_, "<=")};
     brackets_ = {add_mark(world_, "("), add_mark(world_, ")")};
-    names_ = add_names(world_, "name", (chains_ + unseen_) * (links_ + 1), world_.name_tokens,
-                       options.at("name_pool"), seed);
+    names_ = add_names(world_.vocabulary, "name", (chains_ + unseen_) * (links_ + 1),
+                       world_.name_tokens, options.at("name_pool"), seed);
   }
 
   World build() {
@@ -182,16 +180,10 @@ std::vector<WorldKind> chains_worlds() {
                         0,
                         0,
                         {"none", "text", "entity"}},
-                       {"name_tokens", "Tokens a name", 2, 1, kMaximumNameTokens, {}},
-                       {"share_both", "Part of the facts that is stated both ways", 0.5, 0, 1, {}},
+                       name_tokens_option(2),
+                       share_both_option(0.5),
                        {"unseen_chains", "Further chains that are never stated", 20, 0, 200000, {}},
-                       {"name_pool",
-                        "Name tokens a position; 0: every token belongs to one name, -1: names "
-                        "share them",
-                        kUniqueNamePool,
-                        kSharedNamePool,
-                        4000000,
-                        {}}},
+                       name_pool_option()},
            .make = make}};
 }
 

@@ -1,6 +1,5 @@
 #include "experiments/reversal_curse/worlds/families_world.h"
-#include "experiments/reversal_curse/worlds/pairs_frames.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
@@ -39,13 +38,8 @@ std::vector<WorldKind> families_worlds() {
                     0,
                     1,
                     {}},
-                   {"templates",
-                    "Training phrasings a direction; one more is held out for questions",
-                    usual.templates,
-                    1,
-                    kMaximumTemplates,
-                    {}},
-                   {"name_tokens", "Tokens a name", usual.name_tokens, 1, kMaximumNameTokens, {}},
+                   templates_option(usual.templates),
+                   name_tokens_option(usual.name_tokens),
                    {"unseen_families",
                     "Further families of which training mentions the names alone",
                     usual.unseen_families,

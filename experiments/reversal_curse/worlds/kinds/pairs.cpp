@@ -1,6 +1,5 @@
-#include "experiments/reversal_curse/worlds/pairs_frames.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
 #include "experiments/reversal_curse/worlds/pairs_world.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
@@ -32,38 +31,12 @@ std::vector<WorldKind> pairs_worlds() {
        .summary = "isolated pairs of entities, \"A mentors B\" and \"B follows A\" (Berglund et "
                   "al. 2023, Zhu et al. 2024)",
        .options = {{"pairs", "Facts that training states", usual.pairs, 1, 1000000, {}},
-                   {"name_tokens", "Tokens a name", usual.name_tokens, 1, kMaximumNameTokens, {}},
-                   {"templates",
-                    "Training phrasings a direction; one more is held out for questions",
-                    usual.templates,
-                    1,
-                    kMaximumTemplates,
-                    {}},
-                   {"share_both",
-                    "Part of the facts that is stated both ways",
-                    usual.share_both,
-                    0,
-                    1,
-                    {}},
-                   {"forward_share",
-                    "Of the facts stated one way, the part stated forward",
-                    0.5,
-                    0,
-                    1,
-                    {}},
-                   {"unseen_pairs",
-                    "Further facts that are never stated",
-                    usual.unseen_pairs,
-                    0,
-                    1000000,
-                    {}},
-                   {"name_pool",
-                    "Name tokens a position; 0: every token belongs to one name, -1: names "
-                    "share them",
-                    usual.name_pool,
-                    kSharedNamePool,
-                    4000000,
-                    {}},
+                   name_tokens_option(usual.name_tokens),
+                   templates_option(usual.templates),
+                   share_both_option(usual.share_both),
+                   forward_share_option(0.5),
+                   unseen_pairs_option(usual.unseen_pairs),
+                   name_pool_option(),
                    {"demonstrations",
                     "How often each name is the answer of a text that uses a throw-away fact the "
                     "other way; above 0, facts are asked in context, too",

@@ -1,6 +1,6 @@
-#include "experiments/reversal_curse/worlds/pairs_frames.h"
 #include "experiments/reversal_curse/worlds/parents_rows.h"
 #include "experiments/reversal_curse/worlds/parents_world.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
@@ -23,30 +23,10 @@ std::vector<WorldKind> parents_worlds() {
   return {{.name = "parents",
            .summary = "celebrities and their parents, the list of Experiment 2 of Berglund et al. "
                       "2023; needs --data DIR",
-           .options = {{"templates",
-                        "Training phrasings a direction; one more is held out for questions",
-                        usual.templates,
-                        1,
-                        kMaximumTemplates,
-                        {}},
-                       {"share_both",
-                        "Part of the facts that is stated both ways",
-                        usual.share_both,
-                        0,
-                        1,
-                        {}},
-                       {"forward_share",
-                        "Of the facts stated one way, the part stated forward",
-                        usual.forward_share,
-                        0,
-                        1,
-                        {}},
-                       {"unseen_pairs",
-                        "Further facts that are never stated",
-                        usual.unseen_pairs,
-                        0,
-                        1000000,
-                        {}},
+           .options = {templates_option(usual.templates),
+                       share_both_option(usual.share_both),
+                       forward_share_option(usual.forward_share),
+                       unseen_pairs_option(usual.unseen_pairs),
                        {"shared_words",
                         "Pairs whose two names share a word: leave_out or keep",
                         "leave_out",

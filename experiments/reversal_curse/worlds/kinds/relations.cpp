@@ -9,15 +9,13 @@
 
 #include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/pairs_frames.h"
-#include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
 namespace {
-
-constexpr int kForward = 0, kBackward = 1;
 
 class Builder {
  public:
@@ -49,8 +47,8 @@ class Builder {
       first_filler_ = static_cast<std::int32_t>(world_.vocabulary.size());
       for (const std::string& word : filler_words()) add_mark(world_, word.c_str());
     }
-    names_ =
-        add_names(world_, "name", entities_, world_.name_tokens, options.at("name_pool"), seed);
+    names_ = add_names(world_.vocabulary, "name", entities_, world_.name_tokens,
+                       options.at("name_pool"), seed);
   }
 
   World build() {
@@ -176,7 +174,7 @@ std::vector<WorldKind> relations_worlds() {
                   "(arXiv:2604.04943)",
        .options = {{"entities", "Entities", 1000, 2, 100000, {}},
                    {"relations", "Relations, each a permutation of the entities", 20, 1, 1000, {}},
-                   {"share_both", "Part of the facts that is stated both ways", 0.5, 0, 1, {}},
+                   share_both_option(0.5),
                    {"share_unseen", "Part of the facts that is never stated", 0.05, 0, 1, {}},
                    {"templates",
                     "Training phrasings a direction; one more is held out for questions; 0: bare "
@@ -191,14 +189,8 @@ std::vector<WorldKind> relations_worlds() {
                     0,
                     kMaximumTemplates,
                     {}},
-                   {"name_tokens", "Tokens a name", 1, 1, kMaximumNameTokens, {}},
-                   {"name_pool",
-                    "Name tokens a position; 0: every token belongs to one name, -1: names "
-                    "share them",
-                    kUniqueNamePool,
-                    kSharedNamePool,
-                    4000000,
-                    {}}},
+                   name_tokens_option(1),
+                   name_pool_option()},
        .make = make}};
 }
 

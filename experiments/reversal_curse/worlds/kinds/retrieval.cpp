@@ -5,14 +5,13 @@
 
 #include "experiments/reversal_curse/worlds/entity_texts.h"
 #include "experiments/reversal_curse/worlds/pairs_names.h"
+#include "experiments/reversal_curse/worlds/shared_options.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 #include "experiments/reversal_curse/worlds/world_kind.h"
 #include "kernels/core/check.h"
 
 namespace obverse::reversal {
 namespace {
-
-constexpr int kForward = 0, kBackward = 1;
 
 class Builder {
  public:
@@ -34,13 +33,13 @@ class Builder {
     const int key_tokens = options.at("name_tokens"), value_tokens = options.at("value_tokens");
     if (value_tokens == 0 || value_tokens == key_tokens) {
       world_.name_tokens = key_tokens;
-      keys_ = add_names(world_, "name", 2 * facts, key_tokens, pool, seed);
+      keys_ = add_names(world_.vocabulary, "name", 2 * facts, key_tokens, pool, seed);
       values_.assign(keys_.begin() + facts, keys_.end());
       keys_.resize(static_cast<std::size_t>(facts));
     } else {
       // Another seed, or tokens of keys and values were dealt out alike.
-      keys_ = add_names(world_, "name", facts, key_tokens, pool, seed);
-      values_ = add_names(world_, "name_of_value", facts, value_tokens, pool,
+      keys_ = add_names(world_.vocabulary, "name", facts, key_tokens, pool, seed);
+      values_ = add_names(world_.vocabulary, "name_of_value", facts, value_tokens, pool,
                           seed + (std::uint64_t{1} << 32));
     }
   }
@@ -114,22 +113,16 @@ std::vector<WorldKind> retrieval_worlds() {
            .summary = "keys and values of several tokens, \"K : V\", asked \"value_of K :\" and "
                       "\"key_of V :\" (Kitouni et al. 2024)",
            .options = {{"pairs", "Facts that training states", 300, 2, 1000000, {}},
-                       {"name_tokens", "Tokens a name", 2, 1, kMaximumNameTokens, {}},
+                       name_tokens_option(2),
                        {"value_tokens",
                         "Tokens of a value, where keys are of name_tokens; 0: as many",
                         0,
                         0,
                         kMaximumNameTokens,
                         {}},
-                       {"share_both", "Part of the facts that is stated both ways", 0.5, 0, 1, {}},
-                       {"unseen_pairs", "Further facts that are never stated", 20, 0, 1000000, {}},
-                       {"name_pool",
-                        "Name tokens a position; 0: every token belongs to one name, -1: names "
-                        "share them",
-                        kUniqueNamePool,
-                        kSharedNamePool,
-                        4000000,
-                        {}}},
+                       share_both_option(0.5),
+                       unseen_pairs_option(20),
+                       name_pool_option()},
            .make = make}};
 }
 
