@@ -28,6 +28,9 @@ namespace {
 
 constexpr double kDeviation = 0.02;
 
+// Outlives every tape, which may run a block again in backward.
+const ForwardHooks kNoHooks;
+
 enum class Initial { zero, one, normal, residual };
 
 void write_rounded(const std::vector<double>& values, const Tensor& to) {
@@ -162,8 +165,9 @@ Variable Transformer::attend(Tape& tape, const Block& block, const Variable& inp
   return onto_residual(tape, mixed, block.projection_weight, block.projection_bias, residual);
 }
 
-Variable Transformer::feed_forward(Tape& tape, const Block& block, const Variable& input,
-                                   const Variable& residual) const {
+Variable Transformer::feed_forward(Tape& tape, std::int64_t layer, const Variable& input,
+                                   const Variable& residual, const ForwardHooks& hooks) const {
+  const Block& block = blocks_[static_cast<std::size_t>(layer)];
   LinearOptions up{.bias = &block.up_bias};
   Variable hidden;
   if (config_.feed_forward == FeedForwardKind::swiglu) {
@@ -173,21 +177,29 @@ Variable Transformer::feed_forward(Tape& tape, const Block& block, const Variabl
                                                                   : kernels::ActivationKind::relu2;
     hidden = linear(tape, input, block.up_weight, up);
   }
-  return onto_residual(tape, hidden, block.down_weight, block.down_bias, residual);
+  if (hooks.feed_forward) hooks.feed_forward(layer, hidden);
+  Variable stream = onto_residual(tape, hidden, block.down_weight, block.down_bias, residual);
+  return hooks.stream ? hooks.stream(tape, layer, stream) : stream;
 }
 
-Variable Transformer::run_block(Tape& tape, const Block& block, const Variable& input,
-                                const ModelInput& model_input) const {
+Variable Transformer::run_block(Tape& tape, std::int64_t layer, const Variable& input,
+                                const ModelInput& model_input, const ForwardHooks& hooks) const {
+  const Block& block = blocks_[static_cast<std::size_t>(layer)];
   Variable x = input;
   if (config_.norm_placement == NormPlacement::pre) {
     x = attend(tape, block, normalize(tape, x, block.attention_norm), x, model_input);
-    return feed_forward(tape, block, normalize(tape, x, block.feed_forward_norm), x);
+    return feed_forward(tape, layer, normalize(tape, x, block.feed_forward_norm), x, hooks);
   }
   x = normalize(tape, attend(tape, block, x, x, model_input), block.attention_norm);
-  return normalize(tape, feed_forward(tape, block, x, x), block.feed_forward_norm);
+  return normalize(tape, feed_forward(tape, layer, x, x, hooks), block.feed_forward_norm);
 }
 
 Variable Transformer::hidden(Tape& tape, const ModelInput& input, Recompute recompute) const {
+  return hidden(tape, input, recompute, kNoHooks);
+}
+
+Variable Transformer::hidden(Tape& tape, const ModelInput& input, Recompute recompute,
+                             const ForwardHooks& hooks) const {
   require(input.ids.shape().dimensions() == 2 && input.ids.size(1) <= config_.context,
           "[transformer] expected ids [batch, sequence] of at most the context of ",
           config_.context, " tokens, got ", input.ids.shape());
@@ -195,20 +207,28 @@ Variable Transformer::hidden(Tape& tape, const ModelInput& input, Recompute reco
   Variable x = embedding(tape, input.ids, token_table_, position_table_);
   if (config_.dropout > 0.0) x = dropout(tape, x, Variable(), config_.dropout);
   if (!pre) x = normalize(tape, x, outer_norm_);
-  for (const Block& block : blocks_) {
-    const auto body = [this, &block, input](Tape& on, const Variable& from) {
-      return run_block(on, block, from, input);
+  if (hooks.stream) x = hooks.stream(tape, -1, x);
+  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
+    const auto body = [this, layer, input, &hooks](Tape& on, const Variable& from) {
+      return run_block(on, layer, from, input, hooks);
     };
     x = recompute == Recompute::blocks ? tape.recompute(x, body) : body(tape, x);
   }
   return pre ? normalize(tape, x, outer_norm_) : x;
 }
 
-Variable Transformer::logits(Tape& tape, const ModelInput& input, Recompute recompute) const {
+Variable Transformer::logits_of(Tape& tape, const Variable& hidden) const {
   const Variable& head = config_.tied_embeddings ? token_table_ : head_weight_;
-  const Variable x = hidden(tape, input, recompute);
-  return tape.recording() ? linear(tape, x, head)
-                          : Variable(linear_unrounded(x.data(), head.data()));
+  return tape.recording() ? linear(tape, hidden, head)
+                          : Variable(linear_unrounded(hidden.data(), head.data()));
+}
+
+Variable Transformer::logits(Tape& tape, const ModelInput& input, Recompute recompute) const {
+  return logits_of(tape, hidden(tape, input, recompute));
+}
+
+Variable Transformer::logits(Tape& tape, const ModelInput& input, const ForwardHooks& hooks) const {
+  return logits_of(tape, hidden(tape, input, Recompute::none, hooks));
 }
 
 }  // namespace obverse::engine

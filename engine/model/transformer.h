@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -16,6 +17,17 @@ struct ModelInput {
   Tensor ids;       // [batch, sequence] i32
   Tensor lengths;   // [batch] i32 in tokens, or undefined: all full
   Tensor prefixes;  // [batch] i32 in tokens; REQUIRES: defined where the config's mask is prefix
+};
+
+// Looks into a forward pass, and may change it. Layers are numbered from 0.
+struct ForwardHooks {
+  // What enters a block's last matrix, which writes it to the residual stream:
+  // [batch, sequence, hidden].
+  std::function<void(std::int64_t layer, const Variable& key)> feed_forward;
+  // The residual stream behind a block, where norms are post before the last of them, and with -1
+  // for the layer what enters the first block: [batch, sequence, width]. The pass goes on with what
+  // it returns.
+  std::function<Variable(Tape& tape, std::int64_t layer, const Variable& stream)> stream;
 };
 
 struct Parameter {
@@ -57,6 +69,7 @@ class Transformer {
   Variable hidden(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
   // [batch, sequence, vocabulary]; where nothing is recorded, of accumulator_of() the model's type.
   Variable logits(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
+  Variable logits(Tape& tape, const ModelInput& input, const ForwardHooks& hooks) const;
 
  private:
   struct Norm {
@@ -71,13 +84,16 @@ class Transformer {
   template <typename Make>
   void describe(const Make& make);
 
-  Variable run_block(Tape& tape, const Block& block, const Variable& input,
-                     const ModelInput& model_input) const;
+  Variable hidden(Tape& tape, const ModelInput& input, Recompute recompute,
+                  const ForwardHooks& hooks) const;
+  Variable logits_of(Tape& tape, const Variable& hidden) const;
+  Variable run_block(Tape& tape, std::int64_t layer, const Variable& input,
+                     const ModelInput& model_input, const ForwardHooks& hooks) const;
   Variable normalize(Tape& tape, const Variable& input, const Norm& norm) const;
   Variable attend(Tape& tape, const Block& block, const Variable& input, const Variable& residual,
                   const ModelInput& model_input) const;
-  Variable feed_forward(Tape& tape, const Block& block, const Variable& input,
-                        const Variable& residual) const;
+  Variable feed_forward(Tape& tape, std::int64_t layer, const Variable& input,
+                        const Variable& residual, const ForwardHooks& hooks) const;
   Variable onto_residual(Tape& tape, const Variable& input, const Variable& weight,
                          const Variable& bias, const Variable& residual) const;
 

@@ -17,6 +17,7 @@ int run_command(int argc, char** argv, const std::string& command_line);
 int verify_command(int argc, char** argv, const std::string& command_line);
 int report_command(int argc, char** argv);
 int compare_command(int argc, char** argv);
+int probe_command(int argc, char** argv);
 int list_command(int argc, char** argv);
 
 }  // namespace obverse::reversal

@@ -323,4 +323,35 @@ std::vector<RunSettings> expand(const GridOptions& options) {
   return ordered;
 }
 
+RunSettings settings_of_record(const json& record) {
+  RunSettings run;
+  try {
+    run.objective = record.at("objective");
+    run.seed = record.at("seed");
+    run.device = record.at("device");
+    run.training.schedule.steps = record.at("steps");
+    run.precision =
+        record.value("precision", "fp32") == "bf16" ? engine::DType::bf16 : engine::DType::f32;
+    run.matmul = record.value("matmul", "own") == "cublas" ? engine::MatmulChoice::cublas
+                                                           : engine::MatmulChoice::own;
+    for (const char* part : {"architecture", "training"}) {
+      for (const auto& item : record.at(part).items()) {
+        set(run, std::string(part) + "." + item.key(), item.value());
+      }
+    }
+    run.world.name = record.at("world").at("name");
+    run.world.data_digest = record.at("world").value("digest", "");
+    for (const WorldOption& option : world_kind(run.world.name).options) {
+      if (record.at("world").contains(option.name)) {
+        run.world.options[option.name] = record.at("world").at(option.name);
+      }
+    }
+  } catch (const json::exception& error) {
+    fail("[grid] expected the record of a run, got one whose ", error.what());
+  }
+  require(to_json(run) == record, "[grid] expected the record of a run that this program makes, ",
+          "got one with other fields");
+  return run;
+}
+
 }  // namespace obverse::reversal

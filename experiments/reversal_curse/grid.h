@@ -46,4 +46,8 @@ std::vector<Field> grid_fields();
 // the world does not have, a repeated value, or a number out of range.
 std::vector<RunSettings> expand(const GridOptions& options);
 
+// The run of which `record` is to_json()'s, as a folder of results has it: of a world that is read,
+// without the folder of its data. Throws std::invalid_argument where it is no such record.
+RunSettings settings_of_record(const nlohmann::json& record);
+
 }  // namespace obverse::reversal

@@ -46,8 +46,18 @@ int checked_jobs(const cxxopts::ParseResult& parsed) {
   return static_cast<int>(jobs);
 }
 
+std::atomic<bool>& stop_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return stop_requested;
+}
+
 GridRun run_grid(const std::vector<RunSettings>& runs, const std::string& preset, int jobs,
-                 const std::filesystem::path& folder, const std::string& command_line) {
+                 const std::filesystem::path& folder, const std::string& command_line,
+                 bool keep_models) {
   nlohmann::json grid = {{"command", command_line},
                          {"preset", preset},
                          {"commit", OBVERSE_COMMIT},
@@ -63,16 +73,10 @@ GridRun run_grid(const std::vector<RunSettings>& runs, const std::string& preset
     std::printf("%s holds %d of %zu runs; going on\n", folder.c_str(), store.size(), runs.size());
     std::fflush(stdout);
   }
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-
   SchedulerResult done;
   try {
-    done = run_missing(runs, std::min(jobs, static_cast<int>(runs.size())), store, stop_requested,
-                       stderr);
+    done = run_missing(runs, std::min(jobs, static_cast<int>(runs.size())), store,
+                       stop_on_signals(), stderr, keep_models);
   } catch (...) {
     store.discard_if_empty();
     throw;

@@ -1,6 +1,7 @@
 // A grid run into a folder, as `run` and `verify` do it.
 #pragma once
 
+#include <atomic>
 #include <cxxopts.hpp>
 #include <filesystem>
 #include <string>
@@ -18,6 +19,9 @@ std::vector<RunSettings> checked_runs(const GridOptions& grid);
 // --jobs, or what is usual on the device: on the CPU one a core.
 int checked_jobs(const cxxopts::ParseResult& parsed);
 
+// True from the first Ctrl-C or SIGTERM after the call on; a second one ends the program at once.
+std::atomic<bool>& stop_on_signals();
+
 struct GridRun {
   int done = 0;    // runs that the folder holds now
   int failed = 0;  // runs that diverged
@@ -25,9 +29,10 @@ struct GridRun {
 };
 
 // Runs what `folder` lacks of the grid. Ctrl-C stops it, a second one ends the program at once;
-// what is on disk cannot be harmed. Throws what RunStore and the scheduler throw, and where all
-// runs diverged.
+// what is on disk cannot be harmed. `keep_models`: as in scheduler.h. Throws what RunStore and the
+// scheduler throw, and where all runs diverged.
 GridRun run_grid(const std::vector<RunSettings>& runs, const std::string& preset, int jobs,
-                 const std::filesystem::path& folder, const std::string& command_line);
+                 const std::filesystem::path& folder, const std::string& command_line,
+                 bool keep_models);
 
 }  // namespace obverse::reversal

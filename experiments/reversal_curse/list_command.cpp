@@ -4,12 +4,14 @@
 #include "experiments/reversal_curse/command_support.h"
 #include "experiments/reversal_curse/commands.h"
 #include "experiments/reversal_curse/presets/preset.h"
+#include "experiments/reversal_curse/probes/probe.h"
 
 namespace obverse::reversal {
 
 int list_command(int argc, char** argv) {
   cxxopts::Options options("obverse-reversal list",
-                           "Prints the presets, worlds and objectives that `run` knows.\n");
+                           "Prints the presets, worlds and objectives that `run` knows, and "
+                           "the probes of `probe`.\n");
   options.add_options()("help", "This text");
   if (!parse_or_help(options, argc, argv)) return 0;
   std::puts("Presets");
@@ -23,6 +25,8 @@ int list_command(int argc, char** argv) {
   print(world_kinds());
   std::puts("\nObjectives");
   print(engine::objective_descriptions());
+  std::puts("\nProbes");
+  print(probe_kinds());
   return 0;
 }
 

@@ -19,6 +19,7 @@ constexpr const char* kUsage =
     "report.html,\n           tables and figures\n"
     "  verify   checks what is known of the reversal curse, row by row\n"
     "  report   makes the table and the report anew from a folder of results\n"
+    "  probe    measures how kept models store their facts: once, or in separate copies\n"
     "  compare  tells which differences between two folders of results exceed their intervals\n"
     "  list     presets, worlds and objectives\n\n"
     "  obverse-reversal run --preset quick --output runs/quick\n"
@@ -52,7 +53,7 @@ int flushed(int status) {
 int dispatch(int argc, char** argv) {
   using namespace obverse::reversal;
   if (argc < 2)
-    throw UsageError("expected a command: run, verify, report, compare or list; see --help");
+    throw UsageError("expected a command: run, verify, report, probe, compare or list; see --help");
   const std::string command = argv[1];
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kUsage, stdout);
@@ -64,9 +65,10 @@ int dispatch(int argc, char** argv) {
   if (command == "verify") return verify_command(argc - 1, argv + 1, command_line);
   if (command == "report") return report_command(argc - 1, argv + 1);
   if (command == "compare") return compare_command(argc - 1, argv + 1);
+  if (command == "probe") return probe_command(argc - 1, argv + 1);
   if (command == "list") return list_command(argc - 1, argv + 1);
-  throw UsageError("expected a command: run, verify, report, compare or list, got '" + command +
-                   "'; see --help");
+  throw UsageError("expected a command: run, verify, report, probe, compare or list, got '" +
+                   command + "'; see --help");
 }
 
 }  // namespace

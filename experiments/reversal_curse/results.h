@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "experiments/reversal_curse/probes/probe_result.h"
 #include "experiments/reversal_curse/world.h"
 
 namespace obverse::reversal {
@@ -43,6 +45,8 @@ struct RunResult {
   std::array<std::string, 2> directions;
   std::array<std::vector<Outcome>, kAskedCount> outcomes;  // by Asked; empty where not asked
   std::vector<CurvePoint> curve;
+  // By the probe's name; not of this line, but of probes.jsonl.
+  std::map<std::string, ProbeResult> probes;
 };
 
 // One line of results.jsonl: the fields above, `metrics` (metrics_of) and the outcomes column by
@@ -59,6 +63,7 @@ RunResult run_result_from_json(const nlohmann::json& line);
 //   "reverse.infill_accuracy", "both.accuracy", "unseen.accuracy", "reverse.forced_choice" with
 //   ".chance", "trained.logprob_gain" and "reverse.logprob_gain" in nats with ".ci95", ".t_p",
 //   ".ks_p".
+// and what probes found of them, by the names of probe_metrics().
 // Accuracies of several runs are means over seeds; ci95 are clustered by seed and fact
 // (statistics.h). A measure that was not asked is absent.
 nlohmann::json metrics_of(const std::vector<const RunResult*>& runs);

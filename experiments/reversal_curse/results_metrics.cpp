@@ -124,6 +124,13 @@ json metrics_of(const std::vector<const RunResult*>& runs) {
       add_logprob_gain(metrics, prefix + ".logprob_gain", logprob_gain(runs, asked, {direction}));
     }
   }
+  std::map<std::string, std::vector<const ProbeResult*>> probes;
+  for (const RunResult* run : runs) {
+    for (const auto& [kind, result] : run->probes) probes[kind].push_back(&result);
+  }
+  for (const auto& [kind, results] : probes) {
+    metrics.update(probe_metrics(results, facts_of(runs)));
+  }
   return metrics;
 }
 

@@ -10,34 +10,6 @@
 namespace obverse::reversal {
 namespace {
 
-// What a run is made of, each following from the ones before.
-struct Ready {
-  World world;
-  std::unique_ptr<engine::Objective> objective;
-  engine::TransformerConfig config;
-};
-
-Ready prepare(const RunSettings& settings) {
-  Ready ready;
-  ready.world = make_world(settings.world, settings.seed);
-  const engine::TextSizes texts{static_cast<std::int64_t>(ready.world.vocabulary.size()),
-                                ready.world.longest};
-  ready.objective = engine::make_objective(settings.objective, texts);
-  const engine::TextSizes needed = ready.objective->model_sizes(texts);
-  engine::TransformerConfig config = settings.architecture;
-  config.vocabulary = needed.vocabulary;
-  config.mask = settings.mask.value_or(ready.objective->mask());
-  if (config.context == 0) config.context = needed.longest;
-  kernels::require(config.context >= needed.longest, "[run] expected a context of at least ",
-                   needed.longest, " tokens, the longest text of world ", ready.world.name,
-                   ", got ", config.context);
-  kernels::require(ready.objective->allows(config.mask), "[run] expected a mask that objective ",
-                   settings.objective, " can learn under, got ", nlohmann::json(config.mask));
-  config.validate();
-  ready.config = config.resolved();
-  return ready;
-}
-
 // NaN where nothing was asked.
 double accuracy(const std::vector<Outcome>& outcomes) {
   if (outcomes.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -63,10 +35,6 @@ std::vector<Question> curve_questions(const World& world) {
   }
   return kept;
 }
-
-}  // namespace
-
-namespace {
 
 // How a GPU computes, which changes results within rounding. Runs on the CPU say nothing of it.
 void add_arithmetic(const RunSettings& settings, nlohmann::json& json) {
@@ -94,8 +62,29 @@ nlohmann::json to_json(const RunSettings& settings) {
   return json;
 }
 
+PreparedRun prepare(const RunSettings& settings) {
+  PreparedRun ready;
+  ready.world = make_world(settings.world, settings.seed);
+  const engine::TextSizes texts{static_cast<std::int64_t>(ready.world.vocabulary.size()),
+                                ready.world.longest};
+  ready.objective = engine::make_objective(settings.objective, texts);
+  const engine::TextSizes needed = ready.objective->model_sizes(texts);
+  engine::TransformerConfig config = settings.architecture;
+  config.vocabulary = needed.vocabulary;
+  config.mask = settings.mask.value_or(ready.objective->mask());
+  if (config.context == 0) config.context = needed.longest;
+  kernels::require(config.context >= needed.longest, "[run] expected a context of at least ",
+                   needed.longest, " tokens, the longest text of world ", ready.world.name,
+                   ", got ", config.context);
+  kernels::require(ready.objective->allows(config.mask), "[run] expected a mask that objective ",
+                   settings.objective, " can learn under, got ", nlohmann::json(config.mask));
+  config.validate();
+  ready.config = config.resolved();
+  return ready;
+}
+
 void check(const RunSettings& settings) {
-  const Ready ready = prepare(settings);
+  const PreparedRun ready = prepare(settings);
   const engine::Device device = engine::Device::named(settings.device);
   engine::check_trainable(ready.config, device.kind(), settings.precision);
   if (settings.matmul == engine::MatmulChoice::cublas) {
@@ -105,8 +94,9 @@ void check(const RunSettings& settings) {
 }
 
 std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool>& stop,
-                             const std::function<void(std::int64_t tokens)>& progress) {
-  const Ready ready = prepare(settings);
+                             const std::function<void(std::int64_t tokens)>& progress,
+                             const std::function<void(const engine::Transformer&)>& trained) {
+  const PreparedRun ready = prepare(settings);
   const World& world = ready.world;
   const engine::Objective& objective = *ready.objective;
   const engine::Device device = engine::Device::named(settings.device);
@@ -151,6 +141,7 @@ std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool
                               accuracy(outcomes[static_cast<std::size_t>(Asked::reverse)])});
     }
   }
+  if (trained) trained(model);
   result.outcomes = ask(model, objective, world, world.questions, Thoroughness::everything);
   return result;
 }

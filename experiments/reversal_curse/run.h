@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -33,15 +34,26 @@ struct RunSettings {
 // All that decides a run's outcome, by name: two runs with equal settings give equal results.
 nlohmann::json to_json(const RunSettings& settings);
 
+// What a run is made of, each part following from the ones before.
+struct PreparedRun {
+  World world;
+  std::unique_ptr<engine::Objective> objective;
+  engine::TransformerConfig config;
+};
+// Builds the world; throws what check() throws.
+PreparedRun prepare(const RunSettings& settings);
+
 // Throws std::invalid_argument where the run could not start: an unknown objective, heads that do
 // not divide the width, a context shorter than the world's texts, ... Builds the world, trains
 // nothing.
 void check(const RunSettings& settings);
 
 // Trains on the calling thread with its OpenMP team and evaluates. Calls `progress` after every
-// step with the step's tokens. Returns nothing where `stop` became true first. Throws
-// engine::DivergedError where training diverges.
+// step with the step's tokens, and `trained`, where it is given, with the model once all steps are
+// done. Returns nothing where `stop` became true first. Throws engine::DivergedError where training
+// diverges.
 std::optional<RunResult> run(const RunSettings& settings, const std::atomic<bool>& stop,
-                             const std::function<void(std::int64_t tokens)>& progress);
+                             const std::function<void(std::int64_t tokens)>& progress,
+                             const std::function<void(const engine::Transformer&)>& trained = {});
 
 }  // namespace obverse::reversal

@@ -8,6 +8,7 @@
 #include "experiments/reversal_curse/command_support.h"
 #include "experiments/reversal_curse/commands.h"
 #include "experiments/reversal_curse/grid_run.h"
+#include "experiments/reversal_curse/presets/preset.h"
 #include "experiments/reversal_curse/worlds/expansion.h"
 
 namespace obverse::reversal {
@@ -102,7 +103,10 @@ cxxopts::Options describe_options() {
       "NAME")("matmul", "Matrix products on CUDA: own or cublas", usual("own"), "NAME")(
       "recompute", "What backward computes again to save memory: none or blocks", usual("none"),
       "WHAT")("output", "Folder of the results; usually runs/ and the preset's name", word(),
-              "DIR")("help", "This text");
+              "DIR")(
+      "keep-models",
+      "Keep the weights of every run, as obverse-reversal probe needs them; some presets "
+      "always do")("help", "This text");
   return options;
 }
 
@@ -212,7 +216,9 @@ int run_command(int argc, char** argv, const std::string& command_line) {
   const std::string preset = (*parsed)["preset"].as<std::string>();
   const std::filesystem::path folder =
       parsed->count("output") > 0 ? (*parsed)["output"].as<std::string>() : "runs/" + preset;
-  const GridRun done = run_grid(runs, preset, checked_jobs(*parsed), folder, command_line);
+  const GridRun done =
+      run_grid(runs, preset, checked_jobs(*parsed), folder, command_line,
+               parsed->count("keep-models") > 0 || preset_named(preset).keeps_models);
   if (done.stopped) return 130;
   write_report(folder);
   if (done.failed > 0) {

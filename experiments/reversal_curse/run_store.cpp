@@ -1,16 +1,10 @@
 #include "experiments/reversal_curse/run_store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include "experiments/reversal_curse/worlds/world_kind.h"
 
 namespace obverse::reversal {
 namespace {
@@ -26,37 +20,6 @@ template <typename... Parts>
   message << path.string() << ": ";
   (message << ... << parts);
   throw std::runtime_error(message.str());
-}
-
-std::string reason() { return std::strerror(errno); }
-
-// False where the disk took less than all of it; errno tells why.
-bool write_all(int file, const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = ::write(file, text.data() + written, text.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    written += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
-// The name of a file is on disk only once its folder is.
-void sync_folder(const fs::path& folder) {
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (file >= 0) {
-    ::fsync(file);
-    ::close(file);
-  }
-}
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail_at(path, "cannot be read: ", reason());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 struct Line {
@@ -97,42 +60,23 @@ std::vector<Line> parse_lines(const fs::path& path, const std::string& text,
 
 }  // namespace
 
-void write_atomically(const fs::path& path, const std::string& text) {
-  const fs::path temporary = path.string() + ".part";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail_at(path, "cannot be written: ", reason());
-  const bool written = write_all(file, text) && ::fsync(file) == 0;
-  const std::string why = reason();
-  ::close(file);
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string cause = written ? reason() : why;
-    ::unlink(temporary.c_str());
-    fail_at(path, "cannot be written: ", cause);
-  }
-  sync_folder(path.parent_path());
+fs::path model_path(const fs::path& folder, const nlohmann::json& settings) {
+  return folder / "models" / (fingerprint(settings.dump()) + ".safetensors");
 }
 
 RunStore::RunStore(const fs::path& folder, const nlohmann::json& grid) : folder_(folder) {
   std::error_code error;
   made_folder_ = fs::create_directories(folder, error);
   if (error) fail_at(folder, "cannot be made a folder for results: ", error.message());
-  const fs::path results_path = folder / kResults;
-  const bool makes_results = !fs::exists(results_path);
-  file_ = ::open(results_path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (file_ < 0) fail_at(results_path, "cannot be written: ", reason());
   // Locked before anything else is looked at, so that two programs cannot both make the folder
   // theirs.
-  if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(file_);
-    fail_at(folder, "is in use by another run of this program");
-  }
+  file_ = std::make_unique<LineFile>(folder / kResults);
   try {
     adopt_grid(grid);
     load(grid.at("runs"));
   } catch (...) {
-    if (makes_results) ::unlink(results_path.c_str());
+    if (file_->is_new()) fs::remove(folder / kResults, error);
     if (made_folder_) fs::remove(folder, error);
-    ::close(file_);
     throw;
   }
 }
@@ -148,27 +92,28 @@ void RunStore::adopt_grid(const nlohmann::json& grid) {
                      grid.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     return;
   }
-  const nlohmann::json found = nlohmann::json::parse(read_text(grid_path), nullptr, false);
+  const nlohmann::json found = nlohmann::json::parse(engine::read_file(grid_path), nullptr, false);
   if (!found.is_object() || found.value("runs", nlohmann::json()) != grid.at("runs")) {
     fail_at(folder_, "holds another grid's results; expected an empty folder, or one of the same ",
             "options. Choose another with --output, or remove it");
   }
 }
 
-RunStore::~RunStore() {
-  if (file_ >= 0) ::close(file_);
-}
-
 void RunStore::load(const nlohmann::json& runs) {
-  const fs::path path = folder_ / kResults;
-  const std::string text = read_text(path);
+  const std::string text = file_->text();
   std::size_t complete_bytes = 0;
-  for (Line& line : parse_lines(path, text, runs, complete_bytes)) {
+  for (Line& line : parse_lines(file_->path(), text, runs, complete_bytes)) {
     done_.push_back(std::move(line.settings));
   }
-  if (complete_bytes < text.size() && ::ftruncate(file_, static_cast<off_t>(complete_bytes)) != 0) {
-    fail_at(path, "cannot be written: ", reason());
-  }
+  if (complete_bytes < text.size()) file_->keep(complete_bytes);
+}
+
+fs::path RunStore::place_for_model(const nlohmann::json& settings) const {
+  const fs::path path = model_path(folder_, settings);
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  if (error) fail_at(path.parent_path(), "cannot be made a folder for models: ", error.message());
+  return path;
 }
 
 void RunStore::discard_if_empty() {
@@ -186,20 +131,58 @@ bool RunStore::contains(const nlohmann::json& settings) const {
 void RunStore::append(const nlohmann::json& settings, const RunResult& result) {
   nlohmann::json line = to_json(result);
   line["settings"] = settings;
-  struct stat before {};
-  const fs::path path = folder_ / kResults;
-  if (::fstat(file_, &before) != 0) fail_at(path, "cannot be written: ", reason());
-  if (!write_all(file_, line.dump() + "\n") || ::fsync(file_) != 0) {
-    const std::string why = reason();
-    // A torn line would be dropped at the next start as well; taking it back keeps the file
-    // readable for others.
-    const bool taken_back = ::ftruncate(file_, before.st_size) == 0;
-    fail_at(path, "cannot be written: ", why, "; ", done_.size(),
-            done_.size() == 1 ? " run" : " runs", " before it ", done_.size() == 1 ? "is" : "are",
-            " kept", taken_back ? "" : " (the last line is torn)");
-  }
+  file_->append(line.dump(), std::to_string(done_.size()) +
+                                 (done_.size() == 1 ? " run before it is" : " runs before it are") +
+                                 " kept");
   done_.push_back(settings);
 }
+
+std::size_t complete_bytes(const std::string& text) {
+  const std::size_t last = text.rfind('\n');
+  return last == std::string::npos ? 0 : last + 1;
+}
+
+namespace {
+
+// One line of probes.jsonl, to the run that it is of.
+void add_probe(const std::string& line, StoredGrid& stored) {
+  const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object()) throw std::runtime_error("found '" + line.substr(0, 40) + "'");
+  for (const char* field : {"settings", "probe", "options"}) {
+    if (!json.contains(field)) {
+      throw std::runtime_error("found no field \"" + std::string(field) + "\"");
+    }
+  }
+  const auto run = std::find(stored.settings.begin(), stored.settings.end(), json.at("settings"));
+  if (run == stored.settings.end()) throw std::runtime_error("found one of another run");
+  if (!stored.probe_options.is_null() && stored.probe_options != json.at("options")) {
+    throw std::runtime_error("found one of other options, " + json.at("options").dump());
+  }
+  stored.probe_options = json.at("options");
+  RunResult& result = stored.results[static_cast<std::size_t>(run - stored.settings.begin())];
+  const auto name = json.at("probe").get<std::string>();
+  if (!result.probes.emplace(name, probe_result_from_json(json)).second) {
+    throw std::runtime_error("found a second one of " + name + " of the same run");
+  }
+}
+
+void add_probes(const fs::path& path, StoredGrid& stored) {
+  const std::string text = engine::read_file(path);
+  const std::size_t end = complete_bytes(text);
+  int number = 0;
+  for (std::size_t begin = 0; begin < end;) {
+    ++number;
+    const std::size_t stop = text.find('\n', begin);
+    try {
+      add_probe(text.substr(begin, stop - begin), stored);
+    } catch (const std::exception& error) {
+      fail_at(path, "line ", number, ": expected a probe of a finished run, ", error.what());
+    }
+    begin = stop + 1;
+  }
+}
+
+}  // namespace
 
 StoredGrid read_stored_grid(const fs::path& folder) {
   if (!fs::is_directory(folder)) fail_at(folder, "expected a folder of results");
@@ -209,18 +192,22 @@ StoredGrid read_stored_grid(const fs::path& folder) {
     }
   }
   StoredGrid stored;
-  stored.grid = nlohmann::json::parse(read_text(folder / kGrid), nullptr, false);
+  stored.grid = nlohmann::json::parse(engine::read_file(folder / kGrid), nullptr, false);
   if (!stored.grid.is_object() || !stored.grid.contains("runs")) {
     fail_at(folder / kGrid, "expected a JSON object with the field \"runs\"");
   }
   std::size_t complete_bytes = 0;
-  const std::vector<Line> lines = parse_lines(folder / kResults, read_text(folder / kResults),
-                                              stored.grid.at("runs"), complete_bytes);
+  const std::vector<Line> lines =
+      parse_lines(folder / kResults, engine::read_file(folder / kResults), stored.grid.at("runs"),
+                  complete_bytes);
   for (const nlohmann::json& settings : stored.grid.at("runs")) {
     for (const Line& line : lines) {
-      if (line.settings == settings) stored.results.push_back(line.result);
+      if (line.settings != settings) continue;
+      stored.results.push_back(line.result);
+      stored.settings.push_back(settings);
     }
   }
+  if (fs::exists(folder / kProbesFile)) add_probes(folder / kProbesFile, stored);
   return stored;
 }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "engine/checkpoint/weights.h"
 #include "experiments/reversal_curse/progress.h"
 #include "kernels/core/device_memory.h"
 
@@ -52,7 +53,7 @@ std::string line_of(const RunSettings& settings, const RunResult& result) {
 }  // namespace
 
 SchedulerResult run_missing(const std::vector<RunSettings>& runs, int jobs, RunStore& store,
-                            std::atomic<bool>& stop, std::FILE* progress_out) {
+                            std::atomic<bool>& stop, std::FILE* progress_out, bool keep_models) {
   std::vector<const RunSettings*> missing;
   std::int64_t steps = 0;
   for (const RunSettings& run : runs) {
@@ -71,8 +72,13 @@ SchedulerResult run_missing(const std::vector<RunSettings>& runs, int jobs, RunS
     for (std::size_t i; !stop && (i = next++) < missing.size();) {
       const RunSettings& settings = *missing[i];
       try {
-        const std::optional<RunResult> done =
-            run(settings, stop, [&](std::int64_t tokens) { progress.step(tokens); });
+        const auto keep = [&](const engine::Transformer& model) {
+          const nlohmann::json record = to_json(settings);
+          engine::save_weights(model, store.place_for_model(record), {{"settings", record.dump()}});
+        };
+        const std::optional<RunResult> done = run(
+            settings, stop, [&](std::int64_t tokens) { progress.step(tokens); },
+            keep_models ? keep : std::function<void(const engine::Transformer&)>());
         if (!done) return;
         const std::lock_guard lock(mutex);
         store.append(to_json(settings), *done);

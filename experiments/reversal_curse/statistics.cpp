@@ -35,7 +35,7 @@ FactClusters clusters_of_facts(const std::vector<Observation>& observations, Fac
     const int owner = facts == Facts::shared_by_seeds ? 0 : observation.seed;
     Cluster& cluster = clusters[{owner, observation.fact}];
     cluster.sum += observation.value;
-    cluster.count += 1.0;
+    cluster.count += observation.weight;
   }
   return clusters;
 }

@@ -20,6 +20,9 @@ struct Observation {
   int seed = 0;
   int fact = 0;
   double value = 0.0;
+  // What the sum of values is divided by is the sum of weights: another than 1 makes a ratio of
+  // means of a mean.
+  double weight = 1.0;
 };
 
 // Whether a fact's number means the same fact in every seed, as where all seeds read one data set,
@@ -36,10 +39,10 @@ enum class Facts { own_of_each_seed, shared_by_seeds };
 Interval clustered_wilson(const std::vector<Observation>& observations,
                           Facts facts = Facts::own_of_each_seed);
 
-// Percentile bootstrap interval (95 %) of the mean, resampling seeds, then facts within each drawn
-// seed (Davison and Hinkley 1997, section 3.8); facts that seeds share are resampled once for all
-// of them (Owen 2007, "The pigeonhole bootstrap"). With one seed, facts alone are resampled.
-// Deterministic for a `random_seed`. NaN below two facts, and where a value is NaN.
+// Percentile bootstrap interval (95 %) of the weighted mean, resampling seeds, then facts within
+// each drawn seed (Davison and Hinkley 1997, section 3.8); facts that seeds share are resampled
+// once for all of them (Owen 2007, "The pigeonhole bootstrap"). With one seed, facts alone are
+// resampled. Deterministic for a `random_seed`. NaN below two facts, and where a value is NaN.
 Interval clustered_bootstrap(const std::vector<Observation>& observations,
                              std::uint64_t random_seed, Facts facts = Facts::own_of_each_seed,
                              int resamples = 2000);

@@ -9,6 +9,8 @@
 #include "experiments/reversal_curse/command_support.h"
 #include "experiments/reversal_curse/commands.h"
 #include "experiments/reversal_curse/grid_run.h"
+#include "experiments/reversal_curse/presets/preset.h"
+#include "experiments/reversal_curse/probes/probe_run.h"
 #include "experiments/reversal_curse/verify/row.h"
 
 namespace obverse::reversal {
@@ -127,6 +129,32 @@ json checked(const VerifyRow& row, const std::vector<std::string>& presets,
   return object;
 }
 
+// The probes that the rows want of a preset's runs.
+template <typename PresetsOf>
+std::vector<std::string> probes_of(const std::vector<VerifyRow>& rows, const PresetsOf& presets_of,
+                                   const std::string& preset) {
+  std::vector<std::string> probes;
+  for (const VerifyRow& row : rows) {
+    const std::vector<std::string> presets = presets_of(row);
+    if (std::find(presets.begin(), presets.end(), preset) == presets.end()) continue;
+    for (const std::string& name : row.probes) {
+      if (std::find(probes.begin(), probes.end(), name) == probes.end()) probes.push_back(name);
+    }
+  }
+  return probes;
+}
+
+// False where Ctrl-C stopped it.
+bool probe(const std::filesystem::path& folder, const std::vector<std::string>& probes, int jobs,
+           const cxxopts::ParseResult& parsed) {
+  if (probes.empty()) return true;
+  ProbeTask task;
+  task.kinds = probes;
+  task.jobs = jobs;
+  task.device = parsed["device"].as<std::string>();
+  return !run_probes(folder, task).stopped;
+}
+
 void print_row(const json& row) {
   std::printf("\n%2d  %s  %s\n    expected: %s (%s)\n", row.at("row").get<int>(),
               row.at("verdict") == "pass" ? "pass" : "FAIL",
@@ -183,7 +211,10 @@ int verify_command(int argc, char** argv, const std::string& command_line) {
   std::map<std::string, Results> results;
   for (const std::string& preset : presets) {
     std::fprintf(stderr, "%s: %zu runs\n", preset.c_str(), grids[preset].size());
-    if (run_grid(grids[preset], preset, jobs, folder / preset, command_line).stopped) return 130;
+    const GridRun run = run_grid(grids[preset], preset, jobs, folder / preset, command_line,
+                                 preset_named(preset).keeps_models);
+    if (run.stopped) return 130;
+    if (!probe(folder / preset, probes_of(rows, presets_of, preset), jobs, *parsed)) return 130;
     StoredGrid stored = read_stored_grid(folder / preset);
     write_files(folder / preset, stored);
     for (RunResult& run : stored.results) {
@@ -197,6 +228,7 @@ int verify_command(int argc, char** argv, const std::string& command_line) {
     failed += all.back().at("verdict") == "pass" ? 0 : 1;
     print_row(all.back());
   }
+  std::filesystem::create_directories(folder);  // rows that need no runs have made none
   write_atomically(folder / "verify.json", all.dump(1) + "\n");
   std::printf("\n%zu of %zu rows pass; %s\n", rows.size() - static_cast<std::size_t>(failed),
               rows.size(), (folder / "verify.json").c_str());

@@ -23,6 +23,7 @@ enum class Purpose : std::uint32_t {
   generation = 8,
   test = 9,
   rounding = 10,
+  probes = 11,
 };
 
 struct RandomKey {
@@ -89,8 +90,11 @@ inline constexpr std::uint64_t uniform_integer(const RandomKey& key, std::uint64
 class RandomSequence {
  public:
   explicit RandomSequence(const RandomKey& key) : key_(key) {}
-  double uniform() { return kernels::uniform(key_, next_++); }
-  std::uint64_t integer(std::uint64_t bound) { return uniform_integer(key_, next_++, bound); }
+  // As the functions of the same names give them for index 0, 1, ...
+  double uniform() { return to_uniform(word()); }
+  std::uint64_t integer(std::uint64_t bound) {
+    return (static_cast<std::uint64_t>(word()) * bound) >> 32;
+  }
 
   // Fisher-Yates: every order equally likely. Works on anything with size() and operator[].
   template <typename Container>
@@ -104,7 +108,14 @@ class RandomSequence {
   }
 
  private:
+  // A block serves four draws.
+  std::uint32_t word() {
+    if (next_ % 4 == 0) block_ = random_block(key_, next_ / 4);
+    return block_[next_++ % 4];
+  }
+
   RandomKey key_;
+  PhiloxBlock block_{};
   std::uint64_t next_ = 0;
 };
 

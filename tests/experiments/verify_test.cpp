@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "experiments/reversal_curse/presets/preset.h"
+#include "experiments/reversal_curse/probes/probe.h"
 #include "experiments/reversal_curse/verify/row.h"
+#include "tests/experiments/made_runs.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -64,8 +66,9 @@ TEST_CASE("rows are numbered in order, and their presets exist", "[verify]") {
     CHECK_FALSE(rows[i].under.empty());
     CHECK_FALSE(rows[i].expected.empty());
     CHECK_FALSE(rows[i].source.empty());
+    for (const std::string& probe : rows[i].probes) CHECK(probe_kind(probe).name == probe);
     for (const auto& presets : {rows[i].quick_presets, rows[i].full_presets}) {
-      CHECK_FALSE(presets.empty());
+      CHECK(presets.empty() == (rows[i].number == 16));  // whose models are written, not trained
       for (const std::string& preset : presets) CHECK(preset_named(preset).name == preset);
     }
   }
@@ -276,6 +279,37 @@ TEST_CASE("families are measured soundly or not at all, whatever comes out", "[v
   CHECK(passes(13, runs(0, 100)));
   CHECK(passes(13, runs(100, 100)));
   CHECK_FALSE(passes(13, runs(0, 89)));  // the format was not learned at the usual decay
+}
+
+// What edits of an arm's three models found: by one method, everything alike.
+std::vector<RunResult> edited_runs(const std::string& objective, double edited, double kept) {
+  return made_up::made_arm(made_up::accuracies(1.0, 0.0), [&](RunResult& run) {
+    run.objective = objective;
+    ProbeResult& edits = run.probes["edits"];
+    for (int fact = 0; fact < 20; ++fact) {
+      const auto share = [&](const std::string& what, double of_twenty) {
+        edits.add(Estimator::share, "edits.one_matrix." + what, fact,
+                  fact < std::lround(20.0 * of_twenty) ? 1.0 : 0.0);
+      };
+      share("edited.accuracy", edited);
+      share("unrelated.kept", kept);
+      share("unrelated_reverse.kept", kept);
+      share("reverse.accuracy", 0.0);
+      share("reverse.old_accuracy", 1.0);
+      share("incoherent", 1.0);
+      for (const char* index : {"phrasing.index", "reverse.index"}) {
+        edits.add(Estimator::ratio, std::string("edits.one_matrix.") + index, fact, 1.0, 10.0);
+      }
+    }
+  });
+}
+
+TEST_CASE("edits are held to what they do and keep, and to no finding", "[verify]") {
+  for (const auto& [number, objective] : {std::pair(14, "causal"), {15, "masked_uniform"}}) {
+    CHECK(passes(number, edited_runs(objective, 1.0, 0.95)));
+    CHECK_FALSE(passes(number, edited_runs(objective, 0.9, 0.95)));
+    CHECK_FALSE(passes(number, edited_runs(objective, 1.0, 0.8)));
+  }
 }
 
 }  // namespace

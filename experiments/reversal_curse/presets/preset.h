@@ -20,6 +20,7 @@ struct Preset {
   // Steps of an objective where neither a part nor the user says; empty: "training.steps" is given.
   std::function<std::int64_t(const std::string& objective)> steps;
   bool needs_data = false;
+  bool keeps_models = false;  // for probes
 };
 
 // All presets, file by file in alphabetical order.

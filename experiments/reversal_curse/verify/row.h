@@ -43,6 +43,8 @@ class Evidence {
   // One metric of an arm, held to a bound. A metric that was not asked does not hold.
   Measured at_least(const nlohmann::json& settings, const std::string& metric, double bound) const;
   Measured at_most(const nlohmann::json& settings, const std::string& metric, double bound) const;
+  // Held to nothing but to have a value and an interval: what it is, is the finding.
+  Measured reported(const nlohmann::json& settings, const std::string& metric) const;
 
  private:
   Measured measure(const nlohmann::json& settings, const std::string& metric) const;
@@ -58,6 +60,8 @@ struct VerifyRow {
   std::string source;                                    // where it is known from
   std::vector<std::string> quick_presets, full_presets;  // whose runs it needs
   std::function<std::vector<Measured>(const Evidence& evidence)> check;
+  // By which its runs are probed; their presets keep models. Usually none.
+  std::vector<std::string> probes = {};
 };
 
 // All rows, by number.

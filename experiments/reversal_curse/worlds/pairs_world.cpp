@@ -38,6 +38,33 @@ class Builder {
     return std::move(world_);
   }
 
+  FactRecords records() {
+    build();
+    FactRecords records;
+    records.names = names_;
+    records.reads_prompts = options_.demonstrations > 0;
+    Relation& relation = records.relations.emplace_back();
+    for (int direction = 0; direction < 2; ++direction) {
+      const auto at = static_cast<std::size_t>(direction);
+      const auto phrased = [&](const Frame& frame) {
+        return phrasing_of(statement(0, direction, frame));
+      };
+      for (const Frame& frame : frames_[at].trained) relation.trained[at].push_back(phrased(frame));
+      relation.held_out[at] = phrased(frames_[at].held_out);
+    }
+    int fact = 0;
+    for (int subset = 0; subset < kSubsetCount; ++subset) {
+      for (int i = 0; i < counts_[static_cast<std::size_t>(subset)]; ++i, ++fact) {
+        records.facts.push_back({fact,
+                                 0,
+                                 {2 * fact, 2 * fact + 1},
+                                 {subset == kStatedBoth || subset == kStatedForward,
+                                  subset == kStatedBoth || subset == kStatedBackward}});
+      }
+    }
+    return records;
+  }
+
  private:
   void add_vocabulary_and_names() {
     world_.vocabulary = special_tokens();
@@ -203,5 +230,7 @@ class Builder {
 }  // namespace
 
 World make_pairs_world(const PairsOptions& options) { return Builder(options).build(); }
+
+FactRecords make_pairs_records(const PairsOptions& options) { return Builder(options).records(); }
 
 }  // namespace obverse::reversal

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 #include "experiments/reversal_curse/worlds/pairs_options.h"
 
 namespace obverse::reversal {
@@ -14,5 +15,8 @@ namespace obverse::reversal {
 // answer is a derangement's, so that right and wrong answers are the same names. Throws
 // std::invalid_argument where an option is out of range.
 World make_pairs_world(const PairsOptions& options);
+
+// The facts of the same world.
+FactRecords make_pairs_records(const PairsOptions& options);
 
 }  // namespace obverse::reversal

@@ -108,23 +108,36 @@ World make_world(const WorldSettings& settings, std::uint64_t seed) {
   return world;
 }
 
-std::string digest_of(const std::filesystem::path& folder, const std::vector<std::string>& files) {
-  std::uint64_t hash = 14695981039346656037u;
-  const auto take = [&hash](const std::string& bytes) {
-    for (const char byte : bytes) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+FactRecords make_records(const WorldSettings& settings, std::uint64_t seed) {
+  const WorldKind& kind = world_kind(settings.name);
+  if (!kind.records) {
+    std::vector<std::string> names;
+    for (const WorldKind& each : all_kinds()) {
+      if (each.records) names.push_back(each.name);
     }
-  };
+    kernels::fail("[", kind.name, "] expected a world whose facts are pairs of names, which are",
+                  listed(names));
+  }
+  return kind.records(complete_options(kind, settings.options), seed);
+}
+
+std::string fingerprint(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
+}
+
+std::string digest_of(const std::filesystem::path& folder, const std::vector<std::string>& files) {
+  std::string all;
   for (const std::string& name : files) {
     std::ifstream file(folder / name, std::ios::binary);
     std::ostringstream text;
     text << file.rdbuf();
-    take(name + ":" + std::to_string(text.str().size()) + ":");
-    take(text.str());
+    all += name + ":" + std::to_string(text.str().size()) + ":" + text.str();
   }
-  char digits[17];
-  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
+  return fingerprint(all);
 }
 
 json record_of(const WorldSettings& settings) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -46,6 +47,9 @@ struct WorldKind {
                       std::uint64_t seed)>
       read;
   std::vector<std::string> files;  // that are read from the folder: what the digest is of
+
+  // The same world's facts for probes; empty where they are not pairs of names.
+  std::function<FactRecords(const nlohmann::json& options, std::uint64_t seed)> records;
 };
 
 // All kinds, file by file in alphabetical order, each with the options that every world has
@@ -62,8 +66,14 @@ nlohmann::json complete_options(const WorldKind& kind, const nlohmann::json& giv
 // Throws std::runtime_error for bad data, std::invalid_argument for bad options.
 World make_world(const WorldSettings& settings, std::uint64_t seed);
 
-// A fingerprint (FNV-1a, 64 bits, hexadecimal) of the files of a folder: what tells one data set
-// from another in the settings of a run. Missing files count as empty.
+// The facts of make_world(settings, seed). Throws std::invalid_argument where the kind has none.
+FactRecords make_records(const WorldSettings& settings, std::uint64_t seed);
+
+// A fingerprint of a text: FNV-1a, 64 bits, hexadecimal.
+std::string fingerprint(const std::string& text);
+
+// That of the files of a folder: what tells one data set from another in the settings of a run.
+// Missing files count as empty.
 std::string digest_of(const std::filesystem::path& folder, const std::vector<std::string>& files);
 
 // The world's part of a run's record: its name and every option, and for read worlds the digest.

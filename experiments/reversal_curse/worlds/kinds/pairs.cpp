@@ -5,7 +5,7 @@
 namespace obverse::reversal {
 namespace {
 
-World make(const nlohmann::json& options, std::uint64_t seed) {
+PairsOptions read(const nlohmann::json& options, std::uint64_t seed) {
   PairsOptions pairs;
   pairs.pairs = options.at("pairs");
   pairs.name_tokens = options.at("name_tokens");
@@ -19,7 +19,15 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   pairs.demonstrations = options.at("demonstrations");
   pairs.premises = options.at("premises");
   pairs.seed = seed;
-  return make_pairs_world(pairs);
+  return pairs;
+}
+
+World make(const nlohmann::json& options, std::uint64_t seed) {
+  return make_pairs_world(read(options, seed));
+}
+
+FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
+  return make_pairs_records(read(options, seed));
 }
 
 }  // namespace
@@ -50,7 +58,8 @@ std::vector<WorldKind> pairs_worlds() {
                     1,
                     kMaximumPremises,
                     {}}},
-       .make = make}};
+       .make = make,
+       .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -57,6 +57,32 @@ class Builder {
     return std::move(world_);
   }
 
+  FactRecords records() {
+    build();
+    FactRecords records;
+    records.names = names_;
+    for (int number = 0; number < relations_; ++number) {
+      Relation& relation = records.relations.emplace_back();
+      for (int direction = 0; direction < 2; ++direction) {
+        const auto at = static_cast<std::size_t>(direction);
+        const Fact any{0, number, 0, 1};
+        for (int index = 0; index < texts_of(templates_); ++index) {
+          relation.trained[at].push_back(phrasing_of(stated(any, direction, index)));
+        }
+        relation.held_out[at] =
+            phrasing_of(text(any, direction, templates_ > 0 ? &frames_[at].held_out : nullptr));
+      }
+    }
+    for (const Fact& fact : facts_) {
+      const int place = fact.number - fact.relation * entities_;
+      records.facts.push_back({fact.number,
+                               fact.relation,
+                               {fact.source, fact.target},
+                               {place < entities_ - unseen_, place < both_}});
+    }
+    return records;
+  }
+
  private:
   struct Fact {
     int number, relation, source, target;
@@ -87,6 +113,7 @@ class Builder {
         add_neighbours(facts.back());
       }
     }
+    facts_.insert(facts_.end(), facts.begin(), facts.end());
     const auto both = facts.begin() + both_, stated = facts.end() - unseen_;
     // Where nothing is stated both ways, the inverse's words are untrained: no question has them.
     const bool knows_inverse = both_ > 0;
@@ -159,10 +186,15 @@ class Builder {
   std::array<DirectionFrames, 2> frames_;
   std::int32_t first_filler_ = 0;
   std::vector<Name> names_;
+  std::vector<Fact> facts_;  // of all relations
 };
 
 World make(const nlohmann::json& options, std::uint64_t seed) {
   return Builder(options, seed).build();
+}
+
+FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
+  return Builder(options, seed).records();
 }
 
 }  // namespace
@@ -191,7 +223,8 @@ std::vector<WorldKind> relations_worlds() {
                     {}},
                    name_tokens_option(1),
                    name_pool_option()},
-       .make = make}};
+       .make = make,
+       .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -76,6 +76,25 @@ class Builder {
     return std::move(world_);
   }
 
+  // "K : V" states a fact in the direction in which "value_of K : V" asks for it.
+  FactRecords records() const {
+    FactRecords records;
+    records.names = keys_;
+    records.names.insert(records.names.end(), values_.begin(), values_.end());
+    Relation& relation = records.relations.emplace_back();
+    relation.trained[kForward] = {phrasing_of(write({key(0), colon_, value(0)}))};
+    for (const int direction : {kForward, kBackward}) {
+      const auto at = static_cast<std::size_t>(direction);
+      relation.held_out[at] = phrasing_of(query(0, direction));
+      relation.trained[at].push_back(relation.held_out[at]);
+    }
+    const int facts = pairs_ + unseen_;
+    for (int fact = 0; fact < facts; ++fact) {
+      records.facts.push_back({fact, 0, {fact, facts + fact}, {fact < pairs_, fact < both_}});
+    }
+    return records;
+  }
+
  private:
   const Name& key(int fact) const { return keys_[static_cast<std::size_t>(fact)]; }
   const Name& value(int fact) const { return values_[static_cast<std::size_t>(fact)]; }
@@ -106,6 +125,10 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   return Builder(options, seed).build();
 }
 
+FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
+  return Builder(options, seed).records();
+}
+
 }  // namespace
 
 std::vector<WorldKind> retrieval_worlds() {
@@ -123,7 +146,8 @@ std::vector<WorldKind> retrieval_worlds() {
                        share_both_option(0.5),
                        unseen_pairs_option(20),
                        name_pool_option()},
-           .make = make}};
+           .make = make,
+           .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -1,0 +1,44 @@
+#include "experiments/reversal_curse/probes/activations.h"
+
+#include <algorithm>
+
+namespace obverse::reversal {
+
+using engine::Variable;
+
+Activations::Activations(const engine::Transformer& model, std::int64_t layer, Site site,
+                         const std::vector<engine::Example>& examples, std::size_t first,
+                         std::size_t count) {
+  const engine::Batch batch =
+      engine::make_batch(model.device(), examples, first, count, model.dtype());
+  engine::Tape tape(model.device(), engine::Tape::Mode::inference);
+  engine::ForwardHooks hooks;
+  if (site == Site::key) {
+    hooks.feed_forward = [this, layer](std::int64_t at, const Variable& key) {
+      if (at == layer) values_ = key.data().on_host();
+    };
+  } else {
+    hooks.stream = [this, layer](engine::Tape&, std::int64_t at, const Variable& stream) {
+      if (at == layer) values_ = stream.data().on_host();
+      return stream;
+    };
+  }
+  model.logits(tape, {batch.ids, batch.lengths, batch.prefixes}, hooks);
+}
+
+std::vector<double> Activations::at(std::size_t row, std::size_t place) const {
+  const std::int64_t width = values_.size(2);
+  const std::int64_t begin =
+      (static_cast<std::int64_t>(row) * values_.size(1) + static_cast<std::int64_t>(place)) * width;
+  const auto values = values_.span<float>().subspan(begin, width);
+  return {values.begin(), values.end()};
+}
+
+std::optional<std::size_t> subject_end(const engine::Example& example, const AskedAnswer& asked) {
+  const auto found = std::search(example.inputs.begin(), example.inputs.end(),
+                                 asked.subject.begin(), asked.subject.end());
+  if (found == example.inputs.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - example.inputs.begin()) + asked.subject.size() - 1;
+}
+
+}  // namespace obverse::reversal

@@ -1,0 +1,65 @@
+#include "experiments/reversal_curse/probes/linear_algebra.h"
+
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/core/check.h"
+
+// Of LAPACK, which OpenBLAS brings without a header. Matrices are column by column; a symmetric one
+// is the same either way.
+extern "C" {
+void dpotrf_(const char* triangle, const int* size, double* matrix, const int* leading, int* info);
+void dpotrs_(const char* triangle, const int* size, const int* columns, const double* matrix,
+             const int* leading, double* right, const int* leading_right, int* info);
+}
+
+namespace obverse::reversal {
+
+void SquareMatrix::add_outer(const std::vector<double>& x) {
+  kernels::require_size("linear_algebra", "a vector", static_cast<std::int64_t>(size_),
+                        static_cast<std::int64_t>(x.size()));
+  for (std::size_t row = 0; row < size_; ++row) {
+    for (std::size_t column = 0; column < size_; ++column) at(row, column) += x[row] * x[column];
+  }
+}
+
+void SquareMatrix::scale(double factor) {
+  for (double& value : values_) value *= factor;
+}
+
+void SquareMatrix::add_to_diagonal(double value) {
+  for (std::size_t i = 0; i < size_; ++i) at(i, i) += value;
+}
+
+double SquareMatrix::mean_of_diagonal() const {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < size_; ++i) sum += at(i, i);
+  return sum / static_cast<double>(size_);
+}
+
+CholeskySolver::CholeskySolver(const SquareMatrix& matrix)
+    : size_(static_cast<int>(matrix.size())), factor_(matrix.values()) {
+  int info = 0;
+  dpotrf_("L", &size_, factor_.data(), &size_, &info);
+  if (info != 0) {
+    throw std::runtime_error(
+        "[linear_algebra] expected a positive definite matrix, got one whose " +
+        std::to_string(info) + "th leading minor is not");
+  }
+}
+
+std::vector<double> CholeskySolver::solve(std::vector<double> right) const {
+  kernels::require_size("linear_algebra", "a right side", size_,
+                        static_cast<std::int64_t>(right.size()));
+  const int one = 1;
+  int info = 0;
+  dpotrs_("L", &size_, &one, factor_.data(), &size_, right.data(), &size_, &info);
+  return right;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+}  // namespace obverse::reversal
