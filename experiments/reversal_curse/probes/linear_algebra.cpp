@@ -9,9 +9,11 @@
 // Of LAPACK, which OpenBLAS brings without a header. Matrices are column by column; a symmetric one
 // is the same either way.
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): its names
 void dpotrf_(const char* triangle, const int* size, double* matrix, const int* leading, int* info);
 void dpotrs_(const char* triangle, const int* size, const int* columns, const double* matrix,
              const int* leading, double* right, const int* leading_right, int* info);
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace obverse::reversal {
