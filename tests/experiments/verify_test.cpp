@@ -312,5 +312,30 @@ TEST_CASE("edits are held to what they do and keep, and to no finding", "[verify
   }
 }
 
+// Probes of an arm whose shuffled pairs and whose strangers come out like this.
+std::vector<RunResult> probed_runs(double shuffled, double stranger) {
+  return made_up::made_arm(made_up::accuracies(1.0, 0.0), [&](RunResult& run) {
+    ProbeResult& matching = run.probes["representation"];
+    ProbeResult& gradients = run.probes["gradients"];
+    for (int fact = 0; fact < 40; ++fact) {
+      const std::string name = "representation.direction.layer_0.linear.";
+      matching.add(Estimator::share, name + "shuffled_accuracy", fact,
+                   fact < std::lround(40.0 * shuffled) ? 1.0 : 0.0);
+      matching.add(Estimator::mean, name + "chance", fact, 0.05);
+      for (const char* what :
+           {"stranger_excess", "unrelated", "unrelated_direction", "direction_excess"}) {
+        gradients.add(Estimator::mean, std::string("gradients.known_both.all.") + what, fact,
+                      stranger + (fact % 2 == 0 ? 0.1 : -0.1));
+      }
+    }
+  });
+}
+
+TEST_CASE("probes are held to chance where there is nothing to find", "[verify]") {
+  CHECK(passes(17, probed_runs(0.05, 0.0)));
+  CHECK_FALSE(passes(17, probed_runs(0.5, 0.0)));
+  CHECK_FALSE(passes(17, probed_runs(0.05, 0.2)));
+}
+
 }  // namespace
 }  // namespace obverse::reversal

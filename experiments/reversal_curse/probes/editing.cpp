@@ -37,7 +37,6 @@ class GradientEditor : public Editor {
         draw_(std::move(draw)) {}
 
   EditReport apply(const Edit& edit) override {
-    const SavedWeights before(probed_.model);
     EditReport report;
     std::vector<engine::Example> examples;
     const double normalizer = static_cast<double>(edit.asked.size());
@@ -54,7 +53,6 @@ class GradientEditor : public Editor {
       const double loss = loss_and_gradient(probed_.model, examples, normalizer);
       const double norm = engine::gradient_norm({gradients_}, 0.0).norm.item();
       if (!std::isfinite(loss) || !std::isfinite(norm)) {
-        before.restore();
         report.outcome = EditOutcome::diverged;
         return report;
       }

@@ -22,7 +22,7 @@ struct Edit {
 enum class EditOutcome {
   done,         // every answer has at least kEditedProbability
   not_reached,  // not within kMostEditSteps steps
-  diverged,     // the loss or a gradient stopped being a number; the model is as it was
+  diverged,     // the loss or a gradient is no number
 };
 
 struct EditReport {
@@ -79,7 +79,7 @@ class SavedWeights {
 class Editor {
  public:
   virtual ~Editor() = default;
-  // Changes the model's weights. Where it diverges the weights are as they were.
+  // Changes the model's weights, whatever comes of it; who calls it brings them back.
   virtual EditReport apply(const Edit& edit) = 0;
 };
 

@@ -54,10 +54,16 @@ CholeskySolver::CholeskySolver(const SquareMatrix& matrix)
 std::vector<double> CholeskySolver::solve(std::vector<double> right) const {
   kernels::require_size("linear_algebra", "a right side", size_,
                         static_cast<std::int64_t>(right.size()));
-  const int one = 1;
+  return solve_many(std::move(right));
+}
+
+std::vector<double> CholeskySolver::solve_many(std::vector<double> rights) const {
+  const int columns = static_cast<int>(rights.size()) / size_;
+  kernels::require_size("linear_algebra", "right sides", static_cast<std::int64_t>(size_) * columns,
+                        static_cast<std::int64_t>(rights.size()));
   int info = 0;
-  dpotrs_("L", &size_, &one, factor_.data(), &size_, right.data(), &size_, &info);
-  return right;
+  dpotrs_("L", &size_, &columns, factor_.data(), &size_, rights.data(), &size_, &info);
+  return rights;
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {

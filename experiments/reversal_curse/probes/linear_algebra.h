@@ -31,6 +31,8 @@ class CholeskySolver {
  public:
   explicit CholeskySolver(const SquareMatrix& matrix);
   std::vector<double> solve(std::vector<double> right) const;
+  // Several right sides, one behind the other.
+  std::vector<double> solve_many(std::vector<double> rights) const;
 
  private:
   int size_;

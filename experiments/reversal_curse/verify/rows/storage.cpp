@@ -4,6 +4,7 @@
 #include <array>
 
 #include "experiments/reversal_curse/probes/lookup_control.h"
+#include "experiments/reversal_curse/probes/probe.h"
 #include "experiments/reversal_curse/verify/row.h"
 
 namespace obverse::reversal {
@@ -90,6 +91,55 @@ std::vector<Measured> check_control(const Evidence&) {
           control(two, "two tables", "edits.embedding.reverse.index", -0.1, 0.1)};
 }
 
+// Over all parts, pairs, layers and probes of an arm: how often the interval of an accuracy over
+// shuffled pairs leaves out chance. Of many intervals of 95 % some miss; a tenth would be too many.
+Measured shuffled_off_chance(const Evidence& evidence, const json& arm) {
+  const json& metrics = evidence.metrics(arm);
+  const std::string ending = ".shuffled_accuracy";
+  int count = 0, off = 0;
+  for (const auto& item : metrics.items()) {
+    const std::string& name = item.key();
+    if (name.rfind("representation.", 0) != 0 || name.size() < ending.size() ||
+        name.compare(name.size() - ending.size(), ending.size(), ending) != 0) {
+      continue;
+    }
+    const double chance = metrics.at(name.substr(0, name.size() - ending.size()) + ".chance");
+    const json ends = metrics.at(name + ".ci95");
+    ++count;
+    off += chance < ends[0].get<double>() || chance > ends[1].get<double>() ? 1 : 0;
+  }
+  Measured measured;
+  measured.what = words_of(arm) + ": shuffled pairs whose interval leaves out chance";
+  measured.value = count > 0 ? static_cast<double>(off) / count : 1.0;
+  measured.interval = wilson(off, count);
+  measured.holds = count > 0 && measured.value <= 0.1;
+  measured.note = std::to_string(off) + " of " + std::to_string(count);
+  return measured;
+}
+
+Measured holds_none(const Evidence& evidence, const json& arm, const std::string& metric) {
+  Measured measured = evidence.reported(arm, metric);
+  measured.holds =
+      measured.holds && measured.interval->low <= 0.0 && measured.interval->high >= 0.0;
+  return measured;
+}
+
+std::vector<Measured> check_probes(const Evidence& evidence) {
+  std::vector<Measured> all;
+  for (const json& tied : evidence.values("architecture.tied_embeddings")) {
+    for (const json& objective : evidence.values("objective")) {
+      const json arm = {{"objective", objective}, {"architecture.tied_embeddings", tied}};
+      const std::string gradients = "gradients.known_both.all.";
+      all.push_back(shuffled_off_chance(evidence, arm));
+      all.push_back(holds_none(evidence, arm, gradients + "stranger_excess"));
+      for (const char* cosine : {"unrelated", "unrelated_direction", "direction_excess"}) {
+        all.push_back(evidence.reported(arm, gradients + cosine));
+      }
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<VerifyRow> storage_rows() {
@@ -121,7 +171,16 @@ std::vector<VerifyRow> storage_rows() {
            "sanity of the index",
            {},
            {},
-           check_control}};
+           check_control},
+          {17,
+           "all models of the preset: shuffled pairs, gradients of unrelated facts",
+           "shuffled pairs are matched at chance; an unrelated fact's cosine exceeds that of other "
+           "unrelated facts by 0 (itself it is not 0: to share a frame is enough)",
+           "sanity of the probes",
+           kPreset,
+           kPreset,
+           check_probes,
+           {"representation", "gradients"}}};
 }
 
 }  // namespace obverse::reversal

@@ -1,0 +1,148 @@
+#include "experiments/reversal_curse/probes/stream_matching.h"
+
+#include <algorithm>
+
+#include "experiments/reversal_curse/probes/activations.h"
+#include "experiments/reversal_curse/probes/known_facts.h"
+#include "experiments/reversal_curse/probes/matching.h"
+
+namespace obverse::reversal {
+namespace {
+
+constexpr std::size_t kShuffles = 5;
+
+std::string layer_name(std::int64_t layer) {
+  return layer < 0 ? "layer_embedding" : "layer_" + std::to_string(layer);
+}
+
+class Matching {
+ public:
+  explicit Matching(const ProbedModel& probed) : probed_(probed) {}
+
+  ProbeResult run(const std::vector<FactGroup>& groups) {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const FactGroup& group = groups[i];
+      count(group.prefix.empty() ? "facts_measured" : "turned_facts_measured", group.facts.size());
+      const Relation& relation =
+          probed_.records.relations[static_cast<std::size_t>(group.facts.front()->relation)];
+      const Statements here = statements(group, [&](const FactRecord& fact) {
+        return held_out_statement(probed_.records, fact, group.direction);
+      });
+      const Statements there = statements(group, [&](const FactRecord& fact) {
+        return held_out_statement(probed_.records, fact, 1 - group.direction);
+      });
+      measure(group, "direction", here, there, 2 * i);
+      if (!has_another_phrasing(relation, group.direction)) {
+        count("facts_without_another_phrasing", group.facts.size());
+        continue;
+      }
+      const Statements trained = statements(group, [&](const FactRecord& fact) {
+        return trained_statement(probed_.records, fact, group.direction, 0);
+      });
+      measure(group, "phrasing", trained, here, 2 * i + 1);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  struct Statements {
+    std::vector<engine::Example> examples;
+    std::vector<std::size_t> places;
+  };
+
+  void count(const std::string& what, std::size_t facts) {
+    result_.counts[what] = result_.counts.value(what, std::size_t{0}) + facts;
+  }
+
+  template <typename State>
+  Statements statements(const FactGroup& group, const State& state) const {
+    Statements all;
+    for (const FactRecord* fact : group.facts) {
+      AnswerSlot slot = answer_slot(probed_.objective, state(*fact));
+      all.examples.push_back(std::move(slot.example));
+      all.places.push_back(slot.place);
+    }
+    return all;
+  }
+
+  Vectors stream_at(const Statements& statements, std::int64_t layer) const {
+    constexpr std::size_t kRows = 128;
+    Vectors vectors;
+    for (std::size_t first = 0; first < statements.examples.size(); first += kRows) {
+      const std::size_t rows = std::min(kRows, statements.examples.size() - first);
+      const Activations stream(probed_.model, layer, Site::stream, statements.examples, first,
+                               rows);
+      for (std::size_t row = 0; row < rows; ++row) {
+        vectors.push_back(stream.at(row, statements.places[first + row]));
+      }
+    }
+    return vectors;
+  }
+
+  // `occasion` tells pairs of groups apart: folds and shuffles are the same in every layer.
+  void measure(const FactGroup& group, const std::string& what, const Statements& first,
+               const Statements& second, std::uint64_t occasion) {
+    for (std::int64_t layer = -1; layer < probed_.model.config().layers; ++layer) {
+      const std::string name =
+          "representation." + group.prefix + what + "." + layer_name(layer) + ".";
+      const Pairs pairs = {stream_at(first, layer), stream_at(second, layer)};
+      const std::vector<double> similarities = partner_similarities(pairs);
+      for (std::size_t i = 0; i < similarities.size(); ++i) {
+        result_.add(Estimator::mean, name + "similarity", group.facts[i]->fact, similarities[i]);
+      }
+      for (const MatchProbe probe : kMatchProbes) {
+        add_matches(group, name + name_of(probe) + ".", probe, pairs, occasion);
+      }
+    }
+  }
+
+  void add_matches(const FactGroup& group, const std::string& name, MatchProbe probe,
+                   const Pairs& pairs, std::uint64_t occasion) {
+    const auto add = [&](const char* measure, const std::vector<Match>& matches, bool chance) {
+      for (const Match& match : matches) {
+        const int fact = group.facts[match.pair]->fact;
+        result_.add(Estimator::share, name + measure, fact, match.right ? 1.0 : 0.0);
+        if (!chance) continue;
+        result_.add(Estimator::mean, name + "chance", fact,
+                    1.0 / static_cast<double>(match.candidates));
+      }
+    };
+    kernels::RandomSequence folds = draws(kFoldDraws + occasion);
+    add("accuracy", cross_validated_matches(probe, pairs, kMatchingFolds, folds), true);
+    for (std::size_t i = 0; i < kShuffles; ++i) {
+      kernels::RandomSequence shuffle = draws(kShuffleDraws + occasion * kShuffles + i);
+      const Pairs others = shuffled(pairs, shuffle);
+      add("shuffled_accuracy", cross_validated_matches(probe, others, kMatchingFolds, shuffle),
+          false);
+    }
+  }
+
+  kernels::RandomSequence draws(std::uint64_t occasion) const {
+    return kernels::RandomSequence({probed_.settings.seed, kernels::Purpose::probes, occasion});
+  }
+
+  static constexpr std::uint64_t kFoldDraws = std::uint64_t{1} << 59,
+                                 kShuffleDraws = std::uint64_t{1} << 60;
+
+  const ProbedModel& probed_;
+  ProbeResult result_;
+};
+
+}  // namespace
+
+AnswerSlot answer_slot(const engine::Objective& objective, const AskedAnswer& asked) {
+  if (objective.decoding() == engine::Decoding::left_to_right) {
+    engine::Reading reading;
+    objective.read_question(asked.before, asked.answer, asked.after, false, reading);
+    return {std::move(reading.example), static_cast<std::size_t>(reading.places.front())};
+  }
+  std::vector<engine::Example> examples;  // the first hides all of the answer
+  add_answer_examples(objective, asked, examples);
+  return {std::move(examples.front()), asked.before.size()};
+}
+
+ProbeResult stream_matching(const ProbedModel& probed, const std::vector<FactGroup>& groups) {
+  return Matching(probed).run(groups);
+}
+
+}  // namespace obverse::reversal
