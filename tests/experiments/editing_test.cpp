@@ -5,7 +5,7 @@
 
 #include "experiments/reversal_curse/probes/linear_algebra.h"
 #include "experiments/reversal_curse/probes/lookup_control.h"
-#include "tests/experiments/tiny_models.h"
+#include "tests/experiments/small_model.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -47,10 +47,9 @@ std::vector<std::string> changed(const engine::Transformer& model,
 TEST_CASE("an answer's loss is its log-probability as it is asked", "[probes]") {
   for (const std::string objective : {"causal", "masked_uniform", "permuted"}) {
     INFO(objective);
-    RunSettings settings = tiny_run(objective, 20);
-    settings.world.options["name_tokens"] = 2;
-    const TinyModel tiny(settings);
-    const ProbedModel& probed = tiny.probed();
+    const SmallModel small(small_settings(objective, 2, 8));
+    small.train(20);
+    const ProbedModel& probed = small.probed();
     const AskedAnswer asked = edit_of(probed).asked[0];
     std::vector<engine::Example> examples;
     add_answer_examples(probed.objective, asked, examples);
@@ -61,8 +60,9 @@ TEST_CASE("an answer's loss is its log-probability as it is asked", "[probes]") 
 }
 
 TEST_CASE("every way of editing makes the answer hold, and changes what it says", "[probes]") {
-  const TinyModel tiny(tiny_run("causal"));
-  const ProbedModel& probed = tiny.probed();
+  const SmallModel small(quickly_learned("causal"));
+  small.train(kStepsToLearn);
+  const ProbedModel& probed = small.probed();
   const Edit edit = edit_of(probed);
   const AskedAnswer known = edit.donors[0];
   REQUIRE(probability(probed, known) > 0.8);
@@ -92,8 +92,9 @@ TEST_CASE("every way of editing makes the answer hold, and changes what it says"
 
 // Rows of the change are multiples of one another.
 TEST_CASE("a rank-one edit is of rank one", "[probes]") {
-  const TinyModel tiny(tiny_run("causal"));
-  const ProbedModel& probed = tiny.probed();
+  const SmallModel small(quickly_learned("causal"));
+  small.train(kStepsToLearn);
+  const ProbedModel& probed = small.probed();
   const auto matrix = [&] {
     for (const engine::Parameter& parameter : probed.model.parameters()) {
       if (parameter.name == feed_forward_matrix(0)) return parameter.variable.data().to_doubles();

@@ -4,7 +4,7 @@
 #include "experiments/reversal_curse/probes/asking.h"
 #include "experiments/reversal_curse/probes/lookup_control.h"
 #include "experiments/reversal_curse/probes/probe.h"
-#include "tests/experiments/tiny_models.h"
+#include "tests/experiments/small_model.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
@@ -49,8 +49,9 @@ TEST_CASE("two records of a fact have a normalization index of 0", "[probes]") {
 }
 
 TEST_CASE("edits are the same again, and the model's weights as before", "[probes]") {
-  const TinyModel tiny(tiny_run("causal"));
-  const ProbedModel& probed = tiny.probed();
+  const SmallModel small(quickly_learned("causal"));
+  small.train(kStepsToLearn);
+  const ProbedModel& probed = small.probed();
   const std::vector<float> before = probed.model.weights().to_vector<float>();
   const ProbeOptions options{.facts = 2};
   const ProbeResult result = edits_of(probed, options);
@@ -64,20 +65,19 @@ TEST_CASE("edits are the same again, and the model's weights as before", "[probe
 }
 
 TEST_CASE("facts that a model does not know are counted and not edited", "[probes]") {
-  RunSettings settings = tiny_run("causal", 1);
-  const TinyModel tiny(settings);
-  const ProbeResult result = edits_of(tiny.probed(), {});
+  const SmallModel small(quickly_learned("causal"));
+  const ProbeResult result = edits_of(small.probed(), {});
   CHECK(result.counts.at("facts_edited") == 0);
   CHECK(result.counts.at("facts_unknown_before") == result.counts.at("facts_stated"));
   CHECK(result.series.empty());
 }
 
 TEST_CASE("a stated prompt is asked of models that were taught to read them", "[probes]") {
-  RunSettings settings = tiny_run("causal", 60);
+  RunSettings settings = quickly_learned("causal");
   settings.world.options["demonstrations"] = 2;
-  const TinyModel tiny(settings);
-  CHECK(tiny.probed().records.reads_prompts);
-  const FactRecords& records = tiny.probed().records;
+  const SmallModel small(settings);
+  CHECK(small.records.reads_prompts);
+  const FactRecords& records = small.records;
   const FactRecord& fact = records.facts[0];
   const AskedAnswer says =
       ask_in(records, records.relations[0].trained[0][0], fact.names[0], fact.names[1]);
