@@ -14,9 +14,11 @@ std::vector<RunResult> runs_with(double done, double phrasing, double reverse_of
   return made_up::made_arm(made_up::accuracies(1.0, 0.0), [&](RunResult& run) {
     ProbeResult& edits = run.probes["edits"];
     for (int fact = 0; fact < 20; ++fact) {
-      for (const std::string method : {"all_weights", "one_matrix"}) {
+      for (const std::string method : {"all_weights", "one_matrix", "training"}) {
         const double change = 10.0 + 0.1 * fact;
-        const double reverse = method == "one_matrix" ? reverse_of_one : reverse_of_other;
+        const double reverse = method == "one_matrix" ? reverse_of_one
+                               : method == "training" ? 0.8
+                                                      : reverse_of_other;
         const std::string name = "edits." + method + ".";
         edits.add(Estimator::share, name + "done", fact, fact < 20 * done ? 1.0 : 0.0);
         edits.add(Estimator::share, name + "unrelated.kept", fact, 1.0);
@@ -42,6 +44,8 @@ TEST_CASE("edits: a frame shares a record or has a copy however the fact is edit
   CHECK(copies.find("another phrasing shares its record (index 0.95 to 0.95)") !=
         std::string::npos);
   CHECK(copies.find("the other direction has a copy of its own (index 0.02 to 0.20)") !=
+        std::string::npos);
+  CHECK(copies.find("; steps of training on the statement reach it by 0.80 [") !=
         std::string::npos);
   CHECK(headline_of(runs_with(1.0, 0.95, 0.98, 0.99))
             .find("the other direction shares its record (index 0.98 to 0.99)") !=

@@ -3,7 +3,9 @@
 //
 // Rule: ways of editing count that reach 95 % of their edits. A frame shares the edited text's
 // record where its index lies surely above half however the fact is edited, and has a copy of its
-// own where it lies surely below; otherwise that is not told, or depends on the edit.
+// own where it lies surely below; otherwise that is not told, or depends on the edit. Steps of the
+// objective on the statement are told apart: of an objective that trains both directions they are
+// no edit in one place.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -19,6 +21,7 @@ constexpr std::array<const char*, 7> kMethods = {"all_weights",       "direction
                                                  "embedding",         "one_matrix", "rank_one",
                                                  "rank_one_at_answer"};
 constexpr double kDone = 0.95;
+const std::string kTraining = "training";
 
 // The table's columns.
 struct Measure {
@@ -71,7 +74,7 @@ std::string storage_words(const AskedArm& arm, const std::vector<std::string>& m
   bool shared = true, copied = true;
   for (const std::string& method : methods) {
     const auto index = arm.estimate(metric_of(method, measure));
-    if (!index) continue;
+    if (!index || method == kTraining) continue;
     values.push_back(index->value);
     shared = shared && index->interval.low > 0.5;
     copied = copied && index->interval.high < 0.5;
@@ -83,6 +86,13 @@ std::string storage_words(const AskedArm& arm, const std::vector<std::string>& m
   if (shared) return what + " shares its record" + number;
   if (copied) return what + " has a copy of its own" + number;
   return "for " + what + " it is not told, or depends on the way" + number;
+}
+
+std::string training_words(const AskedArm& arm, const std::vector<std::string>& methods) {
+  const auto index = arm.estimate(metric_of(kTraining, "reverse.index"));
+  if (!index || std::find(methods.begin(), methods.end(), kTraining) == methods.end()) return "";
+  return "; steps of training on the statement reach it by " + two_digits(index->value) + " [" +
+         two_digits(index->interval.low) + ", " + two_digits(index->interval.high) + "]";
 }
 
 std::vector<Cell> row_of(const AskedArm& arm, const std::string& method) {
@@ -154,18 +164,17 @@ std::optional<Answer> answer_of(const Study& study) {
           about(arm.label(), "no way of editing holds for 95 % of facts; nothing is told."));
       continue;
     }
-    sentences.push_back(
-        about(arm.label(),
-              "where a fact is edited in one phrasing, " +
-                  storage_words(arm, methods, "phrasing.index", "another phrasing") + " and " +
-                  storage_words(arm, methods, "reverse.index", "the other direction") + "."));
+    sentences.push_back(about(
+        arm.label(), storage_words(arm, methods, "phrasing.index", "another phrasing") + " and " +
+                         storage_words(arm, methods, "reverse.index", "the other direction") +
+                         training_words(arm, methods) + "."));
     Figure figure = figure_of(arm, methods);
     figure.name = "index-" + std::to_string(answer.figures.size() + 1);
     answer.figures.push_back(figure);
     answer.controls.push_back(control_of(arm, methods));
   }
   if (sentences.empty()) return std::nullopt;
-  answer.headline = joined_sentences(sentences, 6);
+  answer.headline = "A fact is overwritten in one phrasing. " + joined_sentences(sentences, 6);
   answer.published = {
       "Ma et al. 2023 (BAKE), edits of large language models: 99.7 % hold as they were made, 0.26 "
       "% "
