@@ -118,31 +118,25 @@ std::string headline(const Shares& shares) {
       add(name + "said_true_to_truth.accuracy", layer == 1 ? shares.said_to_truth : 0.5);
     }
   });
-  const json summary = summarize(runs, nullptr);
-  for (const auto& question : summary.at("questions")) {
-    if (question.at("name") == "assertion") return question.at("headline").get<std::string>();
-  }
-  return "";
-}
-
-bool has(const std::string& text, const std::string& part) {
-  INFO(text << "\nshould hold: " << part);
-  CHECK(text.find(part) != std::string::npos);
-  return text.find(part) != std::string::npos;
+  return made_up::headline_of(runs, "assertion");
 }
 
 }  // namespace
 
 TEST_CASE("the section on truth says what the intervals allow", "[assertion][question]") {
-  CHECK(has(headline({}), "no linear direction tells truth within any of the three frames"));
-  CHECK(has(headline({}), "is not told to tell truth"));
-  CHECK(has(headline({0.9}), "truth is told within statements of the kind plain (90 %"));
-  CHECK(has(headline({0.9}), "no transfer is told"));
-  CHECK(has(headline({0.9, 0.9, 0.9}), "it carries over from plain to denied (90 %"));
-  CHECK(has(headline({0.9, 0.9, 0.9}), "what is said to be true tells truth, too"));
-  CHECK(has(headline({0.9, 0.1}), "it turns round from plain to denied (10 %"));
+  CHECK_THAT(headline({}),
+             ContainsSubstring("no linear direction tells truth within any of the three frames"));
+  CHECK_THAT(headline({}), ContainsSubstring("is not told to tell truth"));
+  CHECK_THAT(headline({0.9}),
+             ContainsSubstring("truth is told within statements of the kind plain (90 %"));
+  CHECK_THAT(headline({0.9}), ContainsSubstring("no transfer is told"));
+  CHECK_THAT(headline({0.9, 0.9, 0.9}),
+             ContainsSubstring("it carries over from plain to denied (90 %"));
+  CHECK_THAT(headline({0.9, 0.9, 0.9}),
+             ContainsSubstring("what is said to be true tells truth, too"));
+  CHECK_THAT(headline({0.9, 0.1}), ContainsSubstring("it turns round from plain to denied (10 %"));
   // No better than the same probe on shuffled labels.
-  CHECK(has(headline({0.7, 0.5, 0.5, 0.7}), "no linear direction tells truth"));
+  CHECK_THAT(headline({0.7, 0.5, 0.5, 0.7}), ContainsSubstring("no linear direction tells truth"));
 }
 
 }  // namespace obverse::reversal

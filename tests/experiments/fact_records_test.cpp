@@ -69,8 +69,8 @@ TEST_CASE("a fact's phrasings are the world's own texts and questions", "[fact_r
 
 TEST_CASE("a world without pairs of names says which have them", "[fact_records]") {
   CHECK_THROWS_WITH(make_records({"chains", {}}, 0),
-                    Catch::Contains("[chains] expected a world whose facts are pairs of names") &&
-                        Catch::Contains(" pairs") && Catch::Contains(" relations"));
+                    ContainsSubstring("[chains] expected a world whose facts are pairs of names") &&
+                        ContainsSubstring(" pairs") && ContainsSubstring(" relations"));
 }
 
 }  // namespace

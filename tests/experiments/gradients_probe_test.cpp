@@ -107,11 +107,6 @@ nlohmann::json section_of(const std::vector<RunResult>& runs, const std::string&
   return {};
 }
 
-void check_contains(const std::string& text, const std::string& part) {
-  INFO(text << "\nshould hold: " << part);
-  CHECK(text.find(part) != std::string::npos);
-}
-
 }  // namespace
 
 TEST_CASE("a statement's gradient is the slope of its score", "[gradients_probe]") {
@@ -248,18 +243,21 @@ TEST_CASE("the section says of directions what their excess allows", "[gradients
   };
   CHECK(section_of(made_up::made_arm(made_up::accuracies(1.0, 0.0), [](RunResult&) {}), "gradients")
             .is_null());
-  check_contains(answer(0.5, 0.0), "no alignment of both directions is told");
-  check_contains(answer(0.5, 0.3), "both directions pull alike, less than two phrasings do");
-  check_contains(answer(0.5, 0.5),
-                 "both directions pull alike; that it is less than two phrasings "
-                 "do is not told");
-  check_contains(answer(0.5, 0.1), "not surely more than where one direction is not known");
-  check_contains(answer(0.5, -0.3), "both directions pull against each other");
-  check_contains(answer(0.5, 0.0), "(+0.10 [+0.09, +0.11] where stated and known one way)");
+  CHECK_THAT(answer(0.5, 0.0), ContainsSubstring("no alignment of both directions is told"));
+  CHECK_THAT(answer(0.5, 0.3),
+             ContainsSubstring("both directions pull alike, less than two phrasings do"));
+  CHECK_THAT(answer(0.5, 0.5),
+             ContainsSubstring("both directions pull alike; that it is less than two phrasings "
+                               "do is not told"));
+  CHECK_THAT(answer(0.5, 0.1),
+             ContainsSubstring("not surely more than where one direction is not known"));
+  CHECK_THAT(answer(0.5, -0.3), ContainsSubstring("both directions pull against each other"));
+  CHECK_THAT(answer(0.5, 0.0),
+             ContainsSubstring("(+0.10 [+0.09, +0.11] where stated and known one way)"));
   CHECK(answer(0.5, 0.0, 9).find("known one way") == std::string::npos);
-  check_contains(answer(0.0, 0.3),
-                 "two phrasings of a direction are not told from unrelated facts, "
-                 "so that nothing is said of directions");
+  CHECK_THAT(answer(0.0, 0.3),
+             ContainsSubstring("two phrasings of a direction are not told from unrelated facts, "
+                               "so that nothing is said of directions"));
 }
 
 }  // namespace obverse::reversal

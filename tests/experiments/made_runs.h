@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/reversal_curse/report/summary.h"
 #include "experiments/reversal_curse/results.h"
 
 namespace obverse::reversal::made_up {
@@ -88,6 +89,15 @@ inline std::vector<RunResult> together(const std::vector<std::vector<RunResult>>
     runs.insert(runs.end(), part.begin(), part.end());
   }
   return runs;
+}
+
+// What the report's section of this name says of runs; empty where it says nothing.
+inline std::string headline_of(const std::vector<RunResult>& runs, const std::string& section) {
+  const nlohmann::json summary = summarize(runs, nlohmann::json::object());
+  for (const nlohmann::json& question : summary.at("questions")) {
+    if (question.at("name") == section) return question.at("headline");
+  }
+  return "";
 }
 
 }  // namespace obverse::reversal::made_up

@@ -128,30 +128,23 @@ std::string headline(double gain, double scrubbed, double derangement = 1.0, dou
                 fact < 20 * derangement ? 1.0 : 0.0);
     }
   });
-  const json summary = summarize(runs, nullptr);
-  for (const auto& question : summary.at("questions")) {
-    if (question.at("name") == "relearning") return question.at("headline").get<std::string>();
-  }
-  return "";
-}
-
-bool has(const std::string& text, const std::string& part) {
-  INFO(text << "\nshould hold: " << part);
-  CHECK(text.find(part) != std::string::npos);
-  return text.find(part) != std::string::npos;
+  return made_up::headline_of(runs, "relearning");
 }
 
 }  // namespace
 
 TEST_CASE("the section on relearning says what the interval allows", "[relearning][question]") {
-  CHECK(has(headline(0.5, 0.0), "the other direction helps to relearn."));
-  CHECK(has(headline(-0.5, 0.0), "hinders rather than helps"));
-  CHECK(has(headline(0.0, 0.0), "no saving is told."));
-  CHECK(has(headline(0.0, 0.0, 1.0, 0.0, 1.0),
-            "no saving is told, less than another phrasing of the same direction helps (+1.00"));
-  CHECK(has(headline(0.5, 0.0, 1.0, 0.5), "may be there before the first step"));
-  CHECK(has(headline(0.5, 0.5), "nothing is said; scrubbing left facts known"));
-  CHECK(has(headline(0.5, 0.0, 0.5), "nothing is said; other pairs were not surely learned"));
+  CHECK_THAT(headline(0.5, 0.0), ContainsSubstring("the other direction helps to relearn."));
+  CHECK_THAT(headline(-0.5, 0.0), ContainsSubstring("hinders rather than helps"));
+  CHECK_THAT(headline(0.0, 0.0), ContainsSubstring("no saving is told."));
+  CHECK_THAT(
+      headline(0.0, 0.0, 1.0, 0.0, 1.0),
+      ContainsSubstring(
+          "no saving is told, less than another phrasing of the same direction helps (+1.00"));
+  CHECK_THAT(headline(0.5, 0.0, 1.0, 0.5), ContainsSubstring("may be there before the first step"));
+  CHECK_THAT(headline(0.5, 0.5), ContainsSubstring("nothing is said; scrubbing left facts known"));
+  CHECK_THAT(headline(0.5, 0.0, 0.5),
+             ContainsSubstring("nothing is said; other pairs were not surely learned"));
 }
 
 }  // namespace obverse::reversal

@@ -96,16 +96,7 @@ std::string headline(double phrasing, double linear) {
         }
       },
       1);
-  const nlohmann::json summary = summarize(runs, nullptr);
-  for (const nlohmann::json& question : summary.at("questions")) {
-    if (question.at("name") == "representation") return question.at("headline");
-  }
-  return "";
-}
-
-void check_contains(const std::string& text, const std::string& part) {
-  INFO(text << "\nshould hold: " << part);
-  CHECK(text.find(part) != std::string::npos);
+  return made_up::headline_of(runs, "representation");
 }
 
 }  // namespace
@@ -246,19 +237,21 @@ TEST_CASE("facts that are not measured are counted", "[representation_probe]") {
   CHECK(result.series.empty());
   CHECK(result.counts.at("facts_not_known_both_ways") == 4);
   CHECK(result.counts.at("facts_in_small_groups") == 4);
-  check_contains(result.counts.at("nothing_measured"), "no group of 20 facts");
+  CHECK_THAT(result.counts.at("nothing_measured").get<std::string>(),
+             ContainsSubstring("no group of 20 facts"));
 }
 
 TEST_CASE("the section names what is surely above chance behind the last block",
           "[representation_probe]") {
-  check_contains(headline(1.0, 0.1), "no probe finds a fact's other direction surely");
+  CHECK_THAT(headline(1.0, 0.1),
+             ContainsSubstring("no probe finds a fact's other direction surely"));
   // Above chance, yet not surely; and surely, yet not surely above what shuffled pairs give.
-  check_contains(headline(1.0, 0.15), "at most 15 % [5, 37] (linear)");
-  check_contains(headline(1.0, 0.35), "at most 35 % [18, 57] (linear)");
+  CHECK_THAT(headline(1.0, 0.15), ContainsSubstring("at most 15 % [5, 37] (linear)"));
+  CHECK_THAT(headline(1.0, 0.35), ContainsSubstring("at most 35 % [18, 57] (linear)"));
   const std::string found = headline(1.0, 0.6);
-  check_contains(found, "surely more often than chance (10 %) by linear (60 %");
+  CHECK_THAT(found, ContainsSubstring("surely more often than chance (10 %) by linear (60 %"));
   CHECK(found.find("bilinear (") == std::string::npos);
-  check_contains(headline(0.1, 0.6), "another phrasing is not surely nearest");
+  CHECK_THAT(headline(0.1, 0.6), ContainsSubstring("another phrasing is not surely nearest"));
 }
 
 }  // namespace obverse::reversal

@@ -285,6 +285,7 @@ TEST_CASE("families are measured soundly or not at all, whatever comes out", "[v
 std::vector<RunResult> edited_runs(const std::string& objective, double edited, double kept) {
   return made_up::made_arm(made_up::accuracies(1.0, 0.0), [&](RunResult& run) {
     run.objective = objective;
+    run.world["demonstrations"] = 0;
     ProbeResult& edits = run.probes["edits"];
     for (int fact = 0; fact < 20; ++fact) {
       const auto share = [&](const std::string& what, double of_twenty) {
@@ -305,16 +306,34 @@ std::vector<RunResult> edited_runs(const std::string& objective, double edited, 
 }
 
 TEST_CASE("edits are held to what they do and keep, and to no finding", "[verify]") {
+  // Beside them, models that read prompts.
+  const auto with_prompts = [](std::vector<RunResult> runs) {
+    for (RunResult run : edited_runs("causal", 1.0, 0.95)) {
+      run.world["demonstrations"] = 6;
+      ProbeResult& edits = run.probes["edits"];
+      for (const std::string method : {"all_weights", "rank_one_at_answer"}) {
+        for (int fact = 0; fact < 20; ++fact) {
+          edits.add(Estimator::share, "edits." + method + ".prompt_old.kept", fact, 1.0);
+          edits.add(Estimator::share, "edits." + method + ".prompt_new.kept", fact, 1.0);
+          edits.add(Estimator::ratio, "edits." + method + ".reverse.index", fact, 0.0, 10.0);
+        }
+      }
+      runs.push_back(std::move(run));
+    }
+    return runs;
+  };
   for (const auto& [number, objective] : {std::pair(14, "causal"), {15, "masked_uniform"}}) {
-    CHECK(passes(number, edited_runs(objective, 1.0, 0.95)));
-    CHECK_FALSE(passes(number, edited_runs(objective, 0.9, 0.95)));
-    CHECK_FALSE(passes(number, edited_runs(objective, 1.0, 0.8)));
+    CHECK(passes(number, with_prompts(edited_runs(objective, 1.0, 0.95))));
+    CHECK_FALSE(passes(number, with_prompts(edited_runs(objective, 0.9, 0.95))));
+    CHECK_FALSE(passes(number, with_prompts(edited_runs(objective, 1.0, 0.8))));
   }
+  CHECK_THROWS(passes(14, edited_runs("causal", 1.0, 0.95)));  // without prompts
 }
 
 // Probes of an arm whose shuffled pairs and whose strangers come out like this.
 std::vector<RunResult> probed_runs(double shuffled, double stranger) {
   return made_up::made_arm(made_up::accuracies(1.0, 0.0), [&](RunResult& run) {
+    run.world["demonstrations"] = 0;
     ProbeResult& matching = run.probes["representation"];
     ProbeResult& gradients = run.probes["gradients"];
     for (int fact = 0; fact < 40; ++fact) {

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -65,6 +66,19 @@ class Subject {
 std::string name_of(const json& record) {
   return record.at("objective").get<std::string>() + ", " +
          record.at("world").at("name").get<std::string>() + ", seed " + record.at("seed").dump();
+}
+
+// "; facts edited 20, facts unknown before 3": what a probe was done on, and what it left out.
+std::string counts_of(const ProbeResult& result) {
+  std::string text;
+  for (const auto& item : result.counts.items()) {
+    std::string words = item.key();
+    std::replace(words.begin(), words.end(), '_', ' ');
+    const json& value = item.value();
+    text += (text.empty() ? "; " : ", ") + words + " " +
+            (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
 }
 
 // What of one run is still to be done.
@@ -132,7 +146,8 @@ ProbeTally run_probes(const fs::path& folder, const ProbeTask& task) {
     for (const ProbeKind* kind : one.kinds) {
       if (stop) return;
       const auto start = std::chrono::steady_clock::now();
-      json line = to_json(subject.probe(*kind, task.options));
+      const ProbeResult result = subject.probe(*kind, task.options);
+      json line = to_json(result);
       line["settings"] = one.record;
       line["probe"] = kind->name;
       line["options"] = options;
@@ -141,8 +156,8 @@ ProbeTally run_probes(const fs::path& folder, const ProbeTask& task) {
       const std::lock_guard lock(mutex);
       lines.append(line.dump(), "the probes before it are kept");
       ++tally.done;
-      std::fprintf(stderr, "%s, %s: %.1f s\n", kind->name.c_str(), name_of(one.record).c_str(),
-                   seconds);
+      std::fprintf(stderr, "%s, %s: %.1f s%s\n", kind->name.c_str(), name_of(one.record).c_str(),
+                   seconds, counts_of(result).c_str());
     }
   };
   const auto take_turns = [&] {

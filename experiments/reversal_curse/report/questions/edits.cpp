@@ -136,14 +136,36 @@ std::string range_words(const AskedArm& arm, const std::vector<std::string>& met
   return (from == to ? from : from + " to " + to) + " %";
 }
 
+// How many there were in all runs of the counts whose names end like this.
+std::string counted(const AskedArm& arm, const std::string& ending) {
+  int sum = 0;
+  for (const RunResult* run : arm.arm->runs) {
+    const auto edits = run->probes.find("edits");
+    if (edits == run->probes.end()) continue;
+    for (const auto& item : edits->second.counts.items()) {
+      const std::string& name = item.key();
+      if (name.size() >= ending.size() && item.value().is_number_integer() &&
+          name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+        sum += item.value().get<int>();
+      }
+    }
+  }
+  return std::to_string(sum);
+}
+
 std::string control_of(const AskedArm& arm, const std::vector<std::string>& methods) {
-  return about(
-      arm.label(),
-      "edits that hold " + range_words(arm, methods, "done") +
-          ", answers about unrelated facts kept " + range_words(arm, methods, "unrelated.kept") +
-          ", edited facts whose answers cannot all be true " +
-          range_words(arm, methods, "incoherent") + " (" + std::to_string(methods.size()) +
-          (methods.size() == 1 ? " way" : " ways") + " of editing; intervals in the table).");
+  return about(arm.label(),
+               "edits that hold " + range_words(arm, methods, "done") +
+                   ", answers about unrelated facts kept " +
+                   range_words(arm, methods, "unrelated.kept") +
+                   ", edited facts whose answers cannot all be true " +
+                   range_words(arm, methods, "incoherent") + " (" + std::to_string(methods.size()) +
+                   (methods.size() == 1 ? " way" : " ways") +
+                   " of editing; intervals in the table). Left out: facts that were not known "
+                   "before " +
+                   counted(arm, "facts_unknown_before") + ", edits that diverged " +
+                   counted(arm, "_diverged") + ", edits that did not get there " +
+                   counted(arm, "_not_reached") + ".");
 }
 
 std::optional<Answer> answer_of(const Study& study) {

@@ -44,7 +44,9 @@ std::vector<Measured> check_edits(const Evidence& evidence, const std::string& o
   std::vector<Measured> all;
   constexpr double kEdited = 0.95, kKept = 0.9;
   for (const json& tied : evidence.values("architecture.tied_embeddings")) {
-    const json arm = {{"objective", objective}, {"architecture.tied_embeddings", tied}};
+    const json arm = {{"objective", objective},
+                      {"architecture.tied_embeddings", tied},
+                      {"world.demonstrations", 0}};
     const std::string best = "edits." + best_method(evidence, arm, kEdited);
     all.push_back(evidence.at_least(arm, best + ".edited.accuracy", kEdited));
     all.push_back(evidence.at_least(arm, best + ".unrelated.kept", kKept));
@@ -56,6 +58,13 @@ std::vector<Measured> check_edits(const Evidence& evidence, const std::string& o
                                   ".reverse.old_accuracy", ".incoherent"}) {
         all.push_back(evidence.reported(arm, name + measure));
       }
+    }
+  }
+  if (objective != "causal") return all;
+  const json prompted = {{"objective", objective}, {"world.demonstrations", 6}};
+  for (const std::string method : {"all_weights", "rank_one_at_answer"}) {
+    for (const char* measure : {".prompt_old.kept", ".prompt_new.kept", ".reverse.index"}) {
+      all.push_back(evidence.reported(prompted, "edits." + method + measure));
     }
   }
   return all;
@@ -128,7 +137,9 @@ std::vector<Measured> check_probes(const Evidence& evidence) {
   std::vector<Measured> all;
   for (const json& tied : evidence.values("architecture.tied_embeddings")) {
     for (const json& objective : evidence.values("objective")) {
-      const json arm = {{"objective", objective}, {"architecture.tied_embeddings", tied}};
+      const json arm = {{"objective", objective},
+                        {"architecture.tied_embeddings", tied},
+                        {"world.demonstrations", 0}};
       const std::string gradients = "gradients.known_both.all.";
       all.push_back(shuffled_off_chance(evidence, arm));
       all.push_back(holds_none(evidence, arm, gradients + "stranger_excess"));
