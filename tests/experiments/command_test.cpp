@@ -78,7 +78,8 @@ TEST_CASE("help and list say what there is", "[command]") {
 TEST_CASE("bad usage is one line and exit status 2", "[command]") {
   check_refused(kTiny + "--nonsense", 2, "nonsense");
   check_refused(kTiny + "stray", 2, "unexpected argument 'stray'");
-  check_refused("walk", 2, "expected a command: run, verify, report, probe, compare or list, got 'walk'");
+  check_refused("walk", 2,
+                "expected a command: run, verify, report, probe, compare or list, got 'walk'");
   check_refused("run --objective guessing", 2, "expected one of causal");
   check_refused("run --preset huge", 2, ", got 'huge'");
   check_refused("run --preset paper", 2, "expected --data DIR");
