@@ -37,6 +37,16 @@ std::uint64_t read_length(const std::string& text) {
   return length;
 }
 
+// Bytes of one element; 0 for a type that the format does not have.
+std::int64_t size_of_stored_type(const std::string& type) {
+  static const std::map<std::string, std::int64_t> kSizes = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
+      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+      {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
+  const auto found = kSizes.find(type);
+  return found == kSizes.end() ? 0 : found->second;
+}
+
 // Bytes of a tensor, or -1 where a size is negative or the product is no 64-bit number.
 std::int64_t bytes_of(const std::string& type, const std::vector<std::int64_t>& shape) {
   std::int64_t bytes = size_of_stored_type(type);
@@ -115,15 +125,6 @@ json parse_header(const std::filesystem::path& path, const std::string& text) {
 }
 
 }  // namespace
-
-std::int64_t size_of_stored_type(const std::string& type) {
-  static const std::map<std::string, std::int64_t> kSizes = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
-      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
-      {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
-  const auto found = kSizes.find(type);
-  return found == kSizes.end() ? 0 : found->second;
-}
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   json header = json::object();

@@ -32,7 +32,4 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 // type and shape.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-// Bytes of one element; 0 for a type that the format does not have.
-std::int64_t size_of_stored_type(const std::string& type);
-
 }  // namespace obverse::engine

@@ -22,6 +22,20 @@ std::string reason() { return std::strerror(errno); }
 
 }  // namespace
 
+std::size_t complete_bytes(const std::string& text) {
+  const std::size_t last = text.rfind('\n');
+  return last == std::string::npos ? 0 : last + 1;
+}
+
+std::vector<std::string> complete_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
+    lines.push_back(text.substr(begin, end - begin));
+  }
+  return lines;
+}
+
 LineFile::LineFile(const std::filesystem::path& path)
     : path_(path), is_new_(!std::filesystem::exists(path)) {
   file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -36,8 +50,10 @@ LineFile::~LineFile() { ::close(file_); }
 
 std::string LineFile::text() const { return engine::read_file(path_); }
 
-void LineFile::keep(std::size_t bytes) {
-  if (::ftruncate(file_, static_cast<off_t>(bytes)) != 0) {
+void LineFile::drop_torn_line() {
+  const std::string all = text();
+  const std::size_t bytes = complete_bytes(all);
+  if (bytes < all.size() && ::ftruncate(file_, static_cast<off_t>(bytes)) != 0) {
     fail_at(path_, "cannot be written: " + reason());
   }
 }

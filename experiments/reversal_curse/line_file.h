@@ -4,8 +4,14 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace obverse::reversal {
+
+// The complete lines of a file's text, and how many bytes they take: behind them stands what a kill
+// cut short, if anything.
+std::vector<std::string> complete_lines(const std::string& text);
+std::size_t complete_bytes(const std::string& text);
 
 class LineFile {
  public:
@@ -21,8 +27,8 @@ class LineFile {
   bool is_new() const { return is_new_; }
   // All that the file holds.
   std::string text() const;
-  // Drops what stands behind the first `bytes`: a line that a kill cut short.
-  void keep(std::size_t bytes);
+  // Drops a line that a kill cut short.
+  void drop_torn_line();
   // Adds a line and waits until it is on disk. Where that fails (a full disk), what was written of
   // the line is taken back and std::runtime_error is thrown, whose message ends with `consequence`;
   // earlier lines stay.

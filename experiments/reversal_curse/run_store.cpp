@@ -27,15 +27,11 @@ struct Line {
   RunResult result;
 };
 
-// Complete lines of results.jsonl, each another one of `runs` (settings), and how many bytes they
-// take: behind them stands what a kill cut short, if anything.
+// Complete lines of results.jsonl, each another one of `runs` (settings).
 std::vector<Line> parse_lines(const fs::path& path, const std::string& text,
-                              const nlohmann::json& runs, std::size_t& complete_bytes) {
+                              const nlohmann::json& runs) {
   std::vector<Line> lines;
-  complete_bytes = 0;
-  for (std::size_t end; (end = text.find('\n', complete_bytes)) != std::string::npos;
-       complete_bytes = end + 1) {
-    const std::string line = text.substr(complete_bytes, end - complete_bytes);
+  for (const std::string& line : complete_lines(text)) {
     const auto refuse = [&](const std::string& found) {
       fail_at(path, "line ", lines.size() + 1, ": expected a finished run of the grid, ", found);
     };
@@ -100,12 +96,10 @@ void RunStore::adopt_grid(const nlohmann::json& grid) {
 }
 
 void RunStore::load(const nlohmann::json& runs) {
-  const std::string text = file_->text();
-  std::size_t complete_bytes = 0;
-  for (Line& line : parse_lines(file_->path(), text, runs, complete_bytes)) {
+  for (Line& line : parse_lines(file_->path(), file_->text(), runs)) {
     done_.push_back(std::move(line.settings));
   }
-  if (complete_bytes < text.size()) file_->keep(complete_bytes);
+  file_->drop_torn_line();
 }
 
 fs::path RunStore::place_for_model(const nlohmann::json& settings) const {
@@ -137,11 +131,6 @@ void RunStore::append(const nlohmann::json& settings, const RunResult& result) {
   done_.push_back(settings);
 }
 
-std::size_t complete_bytes(const std::string& text) {
-  const std::size_t last = text.rfind('\n');
-  return last == std::string::npos ? 0 : last + 1;
-}
-
 namespace {
 
 // One line of probes.jsonl, to the run that it is of.
@@ -167,18 +156,14 @@ void add_probe(const std::string& line, StoredGrid& stored) {
 }
 
 void add_probes(const fs::path& path, StoredGrid& stored) {
-  const std::string text = engine::read_file(path);
-  const std::size_t end = complete_bytes(text);
   int number = 0;
-  for (std::size_t begin = 0; begin < end;) {
+  for (const std::string& line : complete_lines(engine::read_file(path))) {
     ++number;
-    const std::size_t stop = text.find('\n', begin);
     try {
-      add_probe(text.substr(begin, stop - begin), stored);
+      add_probe(line, stored);
     } catch (const std::exception& error) {
       fail_at(path, "line ", number, ": expected a probe of a finished run, ", error.what());
     }
-    begin = stop + 1;
   }
 }
 
@@ -196,10 +181,8 @@ StoredGrid read_stored_grid(const fs::path& folder) {
   if (!stored.grid.is_object() || !stored.grid.contains("runs")) {
     fail_at(folder / kGrid, "expected a JSON object with the field \"runs\"");
   }
-  std::size_t complete_bytes = 0;
   const std::vector<Line> lines =
-      parse_lines(folder / kResults, engine::read_file(folder / kResults), stored.grid.at("runs"),
-                  complete_bytes);
+      parse_lines(folder / kResults, engine::read_file(folder / kResults), stored.grid.at("runs"));
   for (const nlohmann::json& settings : stored.grid.at("runs")) {
     for (const Line& line : lines) {
       if (line.settings != settings) continue;

@@ -58,9 +58,6 @@ std::filesystem::path model_path(const std::filesystem::path& folder,
 // and what to_json(ProbeResult) gives.
 inline constexpr const char* kProbesFile = "probes.jsonl";
 
-// How many bytes of a file's text are complete lines; behind them stands what a kill cut short.
-std::size_t complete_bytes(const std::string& text);
-
 // The results and the grid of a folder, for `report`, with what was probed. Throws
 // std::runtime_error naming file and line.
 struct StoredGrid {

@@ -7,21 +7,13 @@
 #include "experiments/reversal_curse/probes/probe.h"
 #include "experiments/reversal_curse/report/summary.h"
 #include "tests/experiments/made_runs.h"
+#include "tests/experiments/small_model.h"
 #include "tests/support/catch.h"
 
 namespace obverse::reversal {
 namespace {
 
 using nlohmann::json;
-
-double mean_of(const ProbeResult& result, const std::string& metric) {
-  CAPTURE(metric);
-  REQUIRE(result.series.count(metric) == 1);
-  const std::vector<double>& values = result.series.at(metric).values;
-  double sum = 0.0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
 
 // Facts that are stated both ways, learned by a small model, then probed `times` times.
 std::vector<ProbeResult> probe_small_model(int pairs, int times) {

@@ -7,6 +7,7 @@
 
 #include "engine/training/trainer.h"
 #include "experiments/reversal_curse/probes/probe.h"
+#include "tests/support/catch.h"
 
 namespace obverse::reversal {
 
@@ -81,6 +82,13 @@ inline std::vector<const FactRecord*> all_stated(const FactRecords& records) {
     if (fact.stated[0] && fact.stated[1]) facts.push_back(&fact);
   }
   return facts;
+}
+
+// The mean of what a probe observed.
+inline double mean_of(const ProbeResult& result, const std::string& metric) {
+  CAPTURE(metric);
+  REQUIRE(result.series.count(metric) == 1);
+  return mean(result.series.at(metric).values);
 }
 
 inline Interval interval_of(const ProbeResult& result, const std::string& metric) {

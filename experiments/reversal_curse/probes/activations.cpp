@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/core/check.h"
+
 namespace obverse::reversal {
 
 using engine::Variable;
@@ -39,6 +41,14 @@ std::optional<std::size_t> subject_end(const engine::Example& example, const Ask
                                  asked.subject.begin(), asked.subject.end());
   if (found == example.inputs.end()) return std::nullopt;
   return static_cast<std::size_t>(found - example.inputs.begin()) + asked.subject.size() - 1;
+}
+
+std::size_t first_target(const engine::Example& example) {
+  const auto found = std::find_if(example.targets.begin(), example.targets.end(),
+                                  [](std::int32_t token) { return token >= 0; });
+  kernels::require(found != example.targets.end(),
+                   "[activations] expected an example with a target, got none");
+  return static_cast<std::size_t>(found - example.targets.begin());
 }
 
 }  // namespace obverse::reversal

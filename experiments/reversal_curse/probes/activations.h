@@ -28,4 +28,8 @@ class Activations {
 // there as one piece.
 std::optional<std::size_t> subject_end(const engine::Example& example, const AskedAnswer& asked);
 
+// The first place at which something is asked: of add_answer_examples()' first example the one
+// whose logits are about the answer's first token. REQUIRES: the example has a target.
+std::size_t first_target(const engine::Example& example);
+
 }  // namespace obverse::reversal

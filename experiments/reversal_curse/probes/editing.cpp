@@ -106,16 +106,8 @@ std::unique_ptr<Editor> make_gradient_editor(const ProbedModel& probed,
     return std::make_unique<GradientEditor>(probed, probed.model.weights(),
                                             probed.model.gradients(), draw);
   }
-  std::int64_t offset = 0;
-  for (const engine::Parameter& each : probed.model.parameters()) {
-    const engine::Shape& shape = each.variable.shape();
-    if (each.name == parameter) {
-      return std::make_unique<GradientEditor>(probed, probed.model.weights().part(offset, shape),
-                                              probed.model.gradients().part(offset, shape), draw);
-    }
-    offset += shape.elements();
-  }
-  kernels::fail("[editing] expected a parameter of the model, got ", parameter);
+  const engine::Variable& edited = parameter_named(probed.model, parameter);
+  return std::make_unique<GradientEditor>(probed, edited.data(), edited.gradient(), draw);
 }
 
 std::unique_ptr<Editor> make_training_editor(const ProbedModel& probed) {
@@ -140,6 +132,13 @@ std::unique_ptr<Editor> make_training_editor(const ProbedModel& probed) {
   };
   return std::make_unique<GradientEditor>(probed, probed.model.weights(), probed.model.gradients(),
                                           draw);
+}
+
+const engine::Variable& parameter_named(const engine::Transformer& model, const std::string& name) {
+  for (const engine::Parameter& parameter : model.parameters()) {
+    if (parameter.name == name) return parameter.variable;
+  }
+  kernels::fail("[editing] expected a parameter of the model, got ", name);
 }
 
 std::string feed_forward_matrix(std::int64_t layer) {

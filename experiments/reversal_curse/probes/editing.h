@@ -90,6 +90,9 @@ std::unique_ptr<Editor> make_gradient_editor(const ProbedModel& probed,
 // Gradient steps on the statement as a training text, as the objective would train on it.
 std::unique_ptr<Editor> make_training_editor(const ProbedModel& probed);
 
+// A parameter by its name. Throws std::invalid_argument where the model has none of it.
+const engine::Variable& parameter_named(const engine::Transformer& model, const std::string& name);
+
 // The last matrix of a block's feed-forward part, by its parameter name.
 std::string feed_forward_matrix(std::int64_t layer);
 

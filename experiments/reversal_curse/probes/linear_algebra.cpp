@@ -70,4 +70,16 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
+std::vector<double> mean_of(const std::vector<std::vector<double>>& vectors) {
+  kernels::require(!vectors.empty(), "[linear_algebra] expected at least one vector, got none");
+  std::vector<double> mean(vectors.front().size(), 0.0);
+  for (const std::vector<double>& vector : vectors) {
+    kernels::require_size("linear_algebra", "a vector", static_cast<std::int64_t>(mean.size()),
+                          static_cast<std::int64_t>(vector.size()));
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += vector[i];
+  }
+  for (double& value : mean) value /= static_cast<double>(vectors.size());
+  return mean;
+}
+
 }  // namespace obverse::reversal

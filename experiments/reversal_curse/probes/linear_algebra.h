@@ -40,5 +40,7 @@ class CholeskySolver {
 };
 
 double dot(const std::vector<double>& a, const std::vector<double>& b);
+// REQUIRES: one vector at least, all of one length.
+std::vector<double> mean_of(const std::vector<std::vector<double>>& vectors);
 
 }  // namespace obverse::reversal

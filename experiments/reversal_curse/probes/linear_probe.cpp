@@ -15,18 +15,6 @@ void LabelledPoints::add(std::vector<double> point, int label, int group) {
   groups.push_back(group);
 }
 
-std::vector<double> mean_of(const std::vector<std::vector<double>>& features) {
-  kernels::require(!features.empty(), "[linear_probe] expected at least one point, got none");
-  std::vector<double> mean(features.front().size(), 0.0);
-  for (const std::vector<double>& point : features) {
-    kernels::require_size("linear_probe", "a point", static_cast<std::int64_t>(mean.size()),
-                          static_cast<std::int64_t>(point.size()));
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += point[i];
-  }
-  for (double& value : mean) value /= static_cast<double>(features.size());
-  return mean;
-}
-
 RidgeProbe::RidgeProbe(const LabelledPoints& points, double penalty)
     : centre_(mean_of(points.features)) {
   kernels::require(penalty > 0.0, "[linear_probe] expected a penalty above 0, got ", penalty);

@@ -39,8 +39,6 @@ class RidgeProbe {
   double bias_ = 0.0;
 };
 
-std::vector<double> mean_of(const std::vector<std::vector<double>>& features);
-
 // A number below `count` for every group of `points`, drawn so that numbers are as equally frequent
 // as they can be: by group number.
 std::vector<int> draw_folds(const std::vector<int>& groups, int count,

@@ -14,15 +14,6 @@ constexpr std::size_t kInnerFolds = 4;
 
 using Scores = std::vector<std::vector<double>>;
 
-std::vector<double> mean_of(const Vectors& vectors) {
-  std::vector<double> mean(vectors.front().size(), 0.0);
-  for (const std::vector<double>& vector : vectors) {
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += vector[i];
-  }
-  for (double& value : mean) value /= static_cast<double>(vectors.size());
-  return mean;
-}
-
 double squares(const Vectors& vectors) {
   double sum = 0.0;
   for (const std::vector<double>& vector : vectors) sum += dot(vector, vector);

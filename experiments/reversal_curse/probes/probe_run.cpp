@@ -136,7 +136,7 @@ ProbeTally run_probes(const fs::path& folder, const ProbeTask& task) {
   const std::vector<Work> work = missing_work(folder, stored, task, tally);
   if (work.empty()) return tally;
   LineFile lines(folder / kProbesFile);
-  lines.keep(complete_bytes(lines.text()));
+  lines.drop_torn_line();
   std::atomic<bool>& stop = stop_on_signals();
   std::mutex mutex;  // of the file, the tally and the failure
   std::exception_ptr failure;

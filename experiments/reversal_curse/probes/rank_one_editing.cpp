@@ -26,7 +26,10 @@ constexpr double kRidge = 1e-4;
 class RankOneEditor : public Editor {
  public:
   RankOneEditor(const ProbedModel& probed, std::int64_t layer, EditPlace place)
-      : probed_(probed), layer_(layer), place_(place), matrix_(matrix_of(probed.model, layer)) {
+      : probed_(probed),
+        layer_(layer),
+        place_(place),
+        matrix_(parameter_named(probed.model, feed_forward_matrix(layer)).data()) {
     const SquareMatrix keys = covariance();
     if (keys.mean_of_diagonal() > 0.0) solver_.emplace(keys);
   }
@@ -72,13 +75,6 @@ class RankOneEditor : public Editor {
   }
 
  private:
-  static Tensor matrix_of(const engine::Transformer& model, std::int64_t layer) {
-    for (const engine::Parameter& parameter : model.parameters()) {
-      if (parameter.name == feed_forward_matrix(layer)) return parameter.variable.data();
-    }
-    kernels::fail("[rank_one] expected a model with ", feed_forward_matrix(layer), ", got none");
-  }
-
   // The mean of k k^T over training's examples, made as training makes them.
   SquareMatrix covariance() const {
     const std::vector<engine::Document>& documents = probed_.world.documents;
@@ -111,9 +107,7 @@ class RankOneEditor : public Editor {
   // Nothing where the text as it is read does not hold the subject in one piece.
   std::optional<std::size_t> place_in(const Example& first, const AskedAnswer& asked) const {
     if (place_ == EditPlace::subject) return subject_end(first, asked);
-    const auto target = std::find_if(first.targets.begin(), first.targets.end(),
-                                     [](std::int32_t token) { return token >= 0; });
-    return static_cast<std::size_t>(target - first.targets.begin());
+    return first_target(first);
   }
 
   // The mean over texts of what passes at the edited place.
@@ -130,15 +124,11 @@ class RankOneEditor : public Editor {
       places.push_back(*place);
     }
     const Activations all(probed_.model, layer_, site, examples, 0, examples.size());
-    std::vector<double> mean;
+    std::vector<std::vector<double>> vectors;
     for (std::size_t row = 0; row < examples.size(); ++row) {
-      const std::vector<double> one = all.at(row, places[row]);
-      mean.resize(one.size(), 0.0);
-      for (std::size_t i = 0; i < mean.size(); ++i) {
-        mean[i] += one[i] / static_cast<double>(examples.size());
-      }
+      vectors.push_back(all.at(row, places[row]));
     }
-    return mean;
+    return mean_of(vectors);
   }
 
   // Adds `added` to the stream behind the block at the edited place of every example: an

@@ -131,14 +131,11 @@ class Matching {
 }  // namespace
 
 AnswerSlot answer_slot(const engine::Objective& objective, const AskedAnswer& asked) {
-  if (objective.decoding() == engine::Decoding::left_to_right) {
-    engine::Reading reading;
-    objective.read_question(asked.before, asked.answer, asked.after, false, reading);
-    return {std::move(reading.example), static_cast<std::size_t>(reading.places.front())};
-  }
-  std::vector<engine::Example> examples;  // the first hides all of the answer
+  std::vector<engine::Example>
+      examples;  // where there are several, the first hides all of the answer
   add_answer_examples(objective, asked, examples);
-  return {std::move(examples.front()), asked.before.size()};
+  const std::size_t place = first_target(examples.front());
+  return {std::move(examples.front()), place};
 }
 
 ProbeResult stream_matching(const ProbedModel& probed, const std::vector<FactGroup>& groups) {

@@ -44,37 +44,33 @@ constexpr std::array<const char*, 3> kFrames = {"plain", "denied", "quoted"};
 
 enum class Place { end, value };  // the full stop, and the last token of the value
 
-// A statement as the model reads it, and where.
-struct Read {
-  engine::Example example;
-  std::array<std::size_t, 2> places{};  // by Place
-};
+using Places = std::array<std::size_t, 2>;  // by Place
 
-Read read_statement(const engine::Objective& objective, const engine::Document& document) {
+// A statement as the model reads it; gives back where.
+Places read_statement(const engine::Objective& objective, const engine::Document& document,
+                      engine::Example& example) {
   const engine::EntitySpan& value = document.entities.at(1);
   const auto begin = document.tokens.begin() + value.begin;
   const std::vector<std::int32_t> before(document.tokens.begin(), begin);
   // Value and full stop, as one answer: what is asked for is shown.
   const std::vector<std::int32_t> answer(begin, document.tokens.end() - 1);
   const std::vector<std::int32_t> after = {engine::kEndOfText};
-  Read read;
   if (objective.decoding() == engine::Decoding::left_to_right) {
     engine::Reading reading;
     objective.read_question(before, answer, after, false, reading);
-    read.example = std::move(reading.example);
+    example = std::move(reading.example);
   } else {
-    read.example.inputs = document.tokens;
-    read.example.prefix = static_cast<std::int32_t>(document.tokens.size());
-    read.example.targets.assign(document.tokens.size(), -1);
+    example.inputs = document.tokens;
+    example.prefix = static_cast<std::int32_t>(document.tokens.size());
+    example.targets.assign(document.tokens.size(), -1);
   }
-  const std::vector<std::int32_t>& inputs = read.example.inputs;
+  const std::vector<std::int32_t>& inputs = example.inputs;
   const auto found = std::search(inputs.begin(), inputs.end(), answer.begin(), answer.end());
   kernels::require(found != inputs.end(),
                    "[assertion] expected an objective that reads a statement as it is, got ",
                    objective.name());
   const auto end = static_cast<std::size_t>(found - inputs.begin()) + answer.size() - 1;
-  read.places = {end, end - 1};
-  return read;
+  return {end, end - 1};
 }
 
 class Assertion {
@@ -92,6 +88,10 @@ class Assertion {
     for (const HeldOutStatement& statement : statements_) blocks.push_back(statement.block);
     folds_ = draw_folds(blocks, kFolds, fold_draws);
     add_tokens();
+    for (const HeldOutStatement& statement : statements_) {
+      places_.push_back(
+          read_statement(probed_.objective, statement.document, examples_.emplace_back()));
+    }
     for (std::int64_t layer = -1; layer < probed_.model.config().layers; ++layer) {
       const std::string name = layer < 0 ? "embedding" : "layer_" + std::to_string(layer);
       read_layer(layer);
@@ -148,19 +148,13 @@ class Assertion {
   }
 
   void read_layer(std::int64_t layer) {
-    std::vector<Read> reads;
-    std::vector<engine::Example> examples;
-    for (const HeldOutStatement& statement : statements_) {
-      reads.push_back(read_statement(probed_.objective, statement.document));
-      examples.push_back(reads.back().example);
-    }
     features_ = {};
-    for (std::size_t first = 0; first < examples.size(); first += kRows) {
-      const std::size_t count = std::min(kRows, examples.size() - first);
-      const Activations activations(probed_.model, layer, Site::stream, examples, first, count);
+    for (std::size_t first = 0; first < examples_.size(); first += kRows) {
+      const std::size_t count = std::min(kRows, examples_.size() - first);
+      const Activations activations(probed_.model, layer, Site::stream, examples_, first, count);
       for (std::size_t row = 0; row < count; ++row) {
         for (std::size_t place = 0; place < features_.size(); ++place) {
-          features_[place].push_back(activations.at(row, reads[first + row].places[place]));
+          features_[place].push_back(activations.at(row, places_[first + row][place]));
         }
       }
     }
@@ -293,8 +287,10 @@ class Assertion {
 
   const ProbedModel& probed_;
   std::vector<HeldOutStatement> statements_;  // frame by frame, facts in the same order
-  std::array<Features, 2> features_;          // by Place
-  std::vector<int> folds_;                    // by block
+  std::vector<engine::Example> examples_;     // a statement each, as it is read
+  std::vector<Places> places_;
+  std::array<Features, 2> features_;  // by Place
+  std::vector<int> folds_;            // by block
   std::uint64_t next_shuffle_ = 0;
   ProbeResult result_;
 };

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "experiments/reversal_curse/probes/editing.h"
+#include "experiments/reversal_curse/probes/known_facts.h"
 #include "experiments/reversal_curse/probes/probe.h"
 #include "kernels/core/random.h"
 
@@ -76,8 +77,7 @@ class Edits {
     return ask_in(probed_.records, phrasing, subject, answer);
   }
   AskedAnswer ask_fact(const FactRecord& fact, std::size_t direction) const {
-    return ask(relation_of(fact).held_out[direction], fact.names[direction],
-               fact.names[1 - direction]);
+    return held_out_statement(probed_.records, fact, direction);
   }
   // The text that is edited, with another answer perhaps.
   AskedAnswer edited(const FactRecord& fact, std::size_t phrasing, int answer) const {
@@ -104,8 +104,10 @@ class Edits {
       if (!fact.stated[direction_]) continue;
       ++stated;
       const bool forward = scores[3 * i].greedy && scores[3 * i + 1].greedy;
-      if (!forward) count_one("facts_unknown_before");
-      if (!forward) continue;
+      if (!forward) {
+        count_one("facts_unknown_before");
+        continue;
+      }
       knows_reverse_[fact.fact] = scores[3 * i + 2].greedy;
       if (!scores[3 * i + 2].greedy) count_one("facts_unknown_in_reverse");
       known_.push_back(&fact);
@@ -202,14 +204,9 @@ class Edits {
   // Facts that share no name with either, asked in both directions.
   void add_unrelated(const FactRecord& fact, const FactRecord& displaced, std::size_t place,
                      Questions& all) const {
-    const std::array<int, 4> names = {from(fact), to(fact), from(displaced), to(displaced)};
     for (std::size_t i = 1; i < known_.size() && all.unrelated.size() < kUnrelated; ++i) {
       const FactRecord& other = *known_[(place + i) % known_.size()];
-      if (std::any_of(names.begin(), names.end(), [&other](int name) {
-            return name == other.names[0] || name == other.names[1];
-          })) {
-        continue;
-      }
+      if (share_a_name(other, fact) || share_a_name(other, displaced)) continue;
       all.unrelated.push_back(ask_fact(other, direction_));
       if (knows_reverse_.at(other.fact)) {
         all.unrelated_reverse.push_back(ask_fact(other, 1 - direction_));

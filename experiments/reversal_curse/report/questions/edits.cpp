@@ -56,11 +56,6 @@ std::vector<std::string> methods_that_reach(const AskedArm& arm) {
   return reached;
 }
 
-std::string words_of_method(std::string method) {
-  std::replace(method.begin(), method.end(), '_', ' ');
-  return method;
-}
-
 std::string two_digits(double value) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "%.2f", std::abs(value) < 0.005 ? 0.0 : value);
@@ -96,7 +91,7 @@ std::string training_words(const AskedArm& arm, const std::vector<std::string>& 
 }
 
 std::vector<Cell> row_of(const AskedArm& arm, const std::string& method) {
-  std::vector<Cell> row = {text_cell(arm.label()), text_cell(words_of_method(method))};
+  std::vector<Cell> row = {text_cell(arm.label()), text_cell(words(method))};
   for (const Measure& measure : kMeasures) {
     row.push_back(estimate_cell(arm.estimate(metric_of(method, measure.name))));
   }
@@ -109,7 +104,7 @@ Figure figure_of(const AskedArm& arm, const std::vector<std::string>& methods) {
   plot.y_title = "normalization index: 0 copies, 1 one record";
   plot.unit = Unit::nats;
   std::vector<std::string> categories;
-  for (const std::string& method : methods) categories.push_back(words_of_method(method));
+  for (const std::string& method : methods) categories.push_back(words(method));
   const auto series = [&](const char* measure, const char* label, Look look) {
     PlotSeries all{label, look, {}};
     for (std::size_t i = 0; i < methods.size(); ++i) {
@@ -144,8 +139,7 @@ std::string counted(const AskedArm& arm, const std::string& ending) {
     if (edits == run->probes.end()) continue;
     for (const auto& item : edits->second.counts.items()) {
       const std::string& name = item.key();
-      if (name.size() >= ending.size() && item.value().is_number_integer() &&
-          name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+      if (name.ends_with(ending) && item.value().is_number_integer()) {
         sum += item.value().get<int>();
       }
     }

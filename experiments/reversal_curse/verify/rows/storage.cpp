@@ -18,21 +18,15 @@ const std::vector<std::string> kPreset = {"storage"};
 constexpr std::array<const char*, 6> kMethods = {"all_weights", "direction",  "training",
                                                  "embedding",   "one_matrix", "rank_one_at_answer"};
 
-double value_of(const Evidence& evidence, const json& settings, const std::string& metric) {
-  const json& metrics = evidence.metrics(settings);
-  return metrics.contains(metric) && metrics.at(metric).is_number()
-             ? metrics.at(metric).get<double>()
-             : 0.0;
-}
-
 // The method that keeps most of unrelated facts among those that edit as well as is asked.
 std::string best_method(const Evidence& evidence, const json& settings, double edited) {
   std::string best;
   double most = -1.0;
   for (const std::string method : kMethods) {
-    if (value_of(evidence, settings, "edits." + method + ".edited.accuracy") < edited) continue;
-    const double kept = value_of(evidence, settings, "edits." + method + ".unrelated.kept");
-    if (kept > most) {
+    const std::string name = "edits." + method;
+    const Measured reached = evidence.at_least(settings, name + ".edited.accuracy", edited);
+    const double kept = evidence.reported(settings, name + ".unrelated.kept").value;
+    if (reached.holds && kept > most) {
       most = kept;
       best = method;
     }
@@ -108,10 +102,7 @@ Measured shuffled_off_chance(const Evidence& evidence, const json& arm) {
   int count = 0, off = 0;
   for (const auto& item : metrics.items()) {
     const std::string& name = item.key();
-    if (name.rfind("representation.", 0) != 0 || name.size() < ending.size() ||
-        name.compare(name.size() - ending.size(), ending.size(), ending) != 0) {
-      continue;
-    }
+    if (!name.starts_with("representation.") || !name.ends_with(ending)) continue;
     const double chance = metrics.at(name.substr(0, name.size() - ending.size()) + ".chance");
     const json ends = metrics.at(name + ".ci95");
     ++count;
