@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
   throw std::runtime_error(path.string() + ": " + what + ": " + std::strerror(error));
 }
 
+}  // namespace
+
 // The name of a file is on disk only once its folder is.
 void sync_folder(const fs::path& folder) {
   const int file = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY);
@@ -26,8 +28,6 @@ void sync_folder(const fs::path& folder) {
     ::close(file);
   }
 }
-
-}  // namespace
 
 bool write_all(int file, std::string_view text) {
   std::size_t written = 0;

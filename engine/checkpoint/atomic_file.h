@@ -11,6 +11,9 @@ namespace obverse::engine {
 // line that names the file, the old one untouched.
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 
+// The names in a folder are on disk when this returns, where the file system can say so.
+void sync_folder(const std::filesystem::path& folder);
+
 // All bytes of a file. Throws std::runtime_error in one line that names it.
 std::string read_file(const std::filesystem::path& path);
 

@@ -1,75 +1,85 @@
 #include "engine/checkpoint/weights.h"
 
-#include <cstring>
 #include <stdexcept>
 
 #include "engine/checkpoint/safetensors.h"
+#include "engine/checkpoint/tensor_layout.h"
+#include "kernels/core/bf16.h"
 
 namespace obverse::engine {
 namespace {
 
-std::vector<std::int64_t> sizes_of(const Shape& shape) {
-  std::vector<std::int64_t> sizes;
-  for (int i = 0; i < shape.dimensions(); ++i) sizes.push_back(shape[i]);
-  return sizes;
+// No more tensors than parameters: a file of another model is not taken for this one's.
+void check_count(const std::filesystem::path& path, const TensorFile& file, std::size_t expected) {
+  if (file.tensors.size() == expected) return;
+  throw std::runtime_error(path.string() + ": expected " + std::to_string(expected) +
+                           " tensors, found " + std::to_string(file.tensors.size()));
 }
 
-std::string words_of(const std::vector<std::int64_t>& sizes) {
-  std::string text;
-  for (const std::int64_t size : sizes) text += (text.empty() ? "" : ", ") + std::to_string(size);
-  return "[" + text + "]";
+TensorLayout renamed(TensorLayout layout, const char* suffix) {
+  for (ParameterLayout& parameter : layout) {
+    for (TensorPiece& piece : parameter.pieces) piece.name += suffix;
+  }
+  return layout;
 }
+
+constexpr const char* kFirst = ".first_moment";
+constexpr const char* kSecond = ".second_moment";
 
 }  // namespace
 
+std::vector<float> parameter_values(const Transformer& model) {
+  require(model.master_weights().dtype() == DType::f32,
+          "[weights] expected a model whose weights are kept in f32, got ",
+          name_of(model.master_weights().dtype()));
+  return model.master_weights().to_vector<float>();
+}
+
+void set_parameter_values(const Transformer& model, const std::vector<float>& values) {
+  require(model.master_weights().dtype() == DType::f32,
+          "[weights] expected a model whose weights are kept in f32, got ",
+          name_of(model.master_weights().dtype()));
+  require(static_cast<std::int64_t>(values.size()) == model.parameter_count(),
+          "[weights] expected ", model.parameter_count(), " values, got ", values.size());
+  model.master_weights().write(values.data());
+  if (model.dtype() != DType::bf16) return;
+  std::vector<kernels::bf16> rounded;
+  rounded.reserve(values.size());
+  for (const float value : values) rounded.push_back(static_cast<kernels::bf16>(value));
+  model.weights().write(rounded.data());
+}
+
 void save_weights(const Transformer& model, const std::filesystem::path& path,
                   const std::map<std::string, std::string>& metadata) {
-  TensorFile file;
-  file.metadata = metadata;
-  std::int64_t offset = 0;
-  for (const Parameter& parameter : model.parameters()) {
-    const Shape& shape = parameter.variable.shape();
-    const std::vector<float> values = model.master_weights().part(offset, shape).to_vector<float>();
-    offset += shape.elements();
-    StoredTensor& tensor = file.tensors[parameter.name];
-    tensor.type = "F32";
-    tensor.shape = sizes_of(shape);
-    tensor.bytes.assign(reinterpret_cast<const char*>(values.data()),
-                        values.size() * sizeof(float));
-  }
-  write_safetensors(path, file);
+  write_safetensors(path, {metadata, pieces_of(model, own_layout(model), parameter_values(model))});
 }
 
 std::map<std::string, std::string> load_weights(const Transformer& model,
                                                 const std::filesystem::path& path) {
-  require(model.dtype() == DType::f32, "[load_weights] expected a model in f32, got ",
-          name_of(model.dtype()));
   const TensorFile file = read_safetensors(path);
-  const auto refuse = [&path](const std::string& what) {
-    throw std::runtime_error(path.string() + ": " + what);
-  };
-  for (const Parameter& parameter : model.parameters()) {
-    const auto found = file.tensors.find(parameter.name);
-    if (found == file.tensors.end()) {
-      refuse("expected the tensor \"" + parameter.name + "\", found none");
-    }
-    const std::vector<std::int64_t> sizes = sizes_of(parameter.variable.shape());
-    if (found->second.type != "F32" || found->second.shape != sizes) {
-      refuse("tensor \"" + parameter.name + "\": expected F32 " + words_of(sizes) + ", found " +
-             found->second.type + " " + words_of(found->second.shape));
-    }
-  }
-  if (file.tensors.size() != model.parameters().size()) {
-    refuse("expected " + std::to_string(model.parameters().size()) + " tensors, found " +
-           std::to_string(file.tensors.size()));
-  }
-  for (const Parameter& parameter : model.parameters()) {
-    const std::string& bytes = file.tensors.at(parameter.name).bytes;
-    std::vector<float> values(bytes.size() / sizeof(float));
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-    parameter.variable.data().write(values.data());
-  }
+  const std::vector<float> values = values_in(path, file, model, own_layout(model));
+  check_count(path, file, model.parameters().size());
+  set_parameter_values(model, values);
   return file.metadata;
+}
+
+void save_moments(const Transformer& model, const Tensor& first, const Tensor& second,
+                  const std::filesystem::path& path) {
+  TensorFile file;
+  file.tensors = pieces_of(model, renamed(own_layout(model), kFirst), first.to_vector<float>());
+  file.tensors.merge(
+      pieces_of(model, renamed(own_layout(model), kSecond), second.to_vector<float>()));
+  write_safetensors(path, file);
+}
+
+void load_moments(const Transformer& model, const Tensor& first, const Tensor& second,
+                  const std::filesystem::path& path) {
+  const TensorFile file = read_safetensors(path);
+  const auto of_first = values_in(path, file, model, renamed(own_layout(model), kFirst));
+  const auto of_second = values_in(path, file, model, renamed(own_layout(model), kSecond));
+  check_count(path, file, 2 * model.parameters().size());
+  first.write(of_first.data());
+  second.write(of_second.data());
 }
 
 }  // namespace obverse::engine

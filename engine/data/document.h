@@ -29,4 +29,11 @@ enum SpecialToken : std::int32_t {
   kSpecialTokenCount = 5,
 };
 
+// Those that objectives know, as a value: texts of another tokenizer have other ids. -1: none.
+struct SpecialTokens {
+  std::int32_t begin_of_text = kBeginOfText;
+  std::int32_t end_of_text = kEndOfText;
+  std::int32_t mask = kMask;
+};
+
 }  // namespace obverse::engine

@@ -20,8 +20,10 @@ AttentionMask common_mask(const std::vector<MixtureComponent>& components) {
 
 class Mixture final : public Objective {
  public:
+  // All components have the same special tokens.
   Mixture(std::string name, std::vector<MixtureComponent> components)
-      : name_(std::move(name)),
+      : Objective(components.front().objective->specials()),
+        name_(std::move(name)),
         components_(std::move(components)),
         mask_(common_mask(components_)) {
     for (const MixtureComponent& component : components_) {
@@ -39,11 +41,17 @@ class Mixture final : public Objective {
   bool infills() const override { return filler_ != nullptr; }
   Decoding infill_decoding() const override { return filler().infill_decoding(); }
 
+  bool masks() const override {
+    return std::any_of(components_.begin(), components_.end(),
+                       [](const auto& component) { return component.objective->masks(); });
+  }
+
   TextSizes model_sizes(const TextSizes& texts) const override {
     TextSizes sizes = texts;
     for (const MixtureComponent& component : components_) {
-      const TextSizes needed = component.objective->model_sizes({sizes.vocabulary, texts.longest});
-      sizes = {needed.vocabulary, std::max(sizes.longest, needed.longest)};
+      const TextSizes needed =
+          component.objective->model_sizes({sizes.vocabulary, texts.longest, texts.specials});
+      sizes = {needed.vocabulary, std::max(sizes.longest, needed.longest), texts.specials};
     }
     return sizes;
   }
@@ -62,7 +70,7 @@ class Mixture final : public Objective {
     // Beside texts whose targets weigh 1 each, such as all words of a text are, a text that weighs
     // 1 in all would hardly count.
     if (drawn->objective->weighs_texts()) {
-      example.weight *= static_cast<float>(words_of(document.tokens).count());
+      example.weight *= static_cast<float>(words_of(document.tokens, specials()).count());
     }
     set_prefix(*drawn->objective, example);
   }

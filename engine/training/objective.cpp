@@ -24,7 +24,7 @@ void Objective::read_question(const std::vector<std::int32_t>& before,
   reading.example.inputs.assign(before.begin(), before.end());
   reading.example.prefix = static_cast<std::int32_t>(before.size());
   read_answer(answer, reading);
-  if (after.empty() || after.front() != kEndOfText) reading.end_place = -1;
+  if (after.empty() || after.front() != specials_.end_of_text) reading.end_place = -1;
 }
 
 void require_askable(const std::string& objective, const std::vector<std::int32_t>& before,
@@ -45,11 +45,21 @@ void read_answer(const std::vector<std::int32_t>& answer, Reading& reading) {
   reading.example.targets.assign(inputs.size(), kernels::kIgnoredTarget);
 }
 
-Words words_of(const std::vector<std::int32_t>& tokens) {
+Words words_of(const std::vector<std::int32_t>& tokens, const SpecialTokens& specials) {
   Words words{0, static_cast<std::int64_t>(tokens.size())};
-  if (words.count() > 0 && tokens.front() == kBeginOfText) ++words.first;
-  if (words.count() > 0 && tokens.back() == kEndOfText) --words.end;
+  if (words.count() > 0 && tokens.front() == specials.begin_of_text) ++words.first;
+  if (words.count() > 0 && tokens.back() == specials.end_of_text) --words.end;
   return words;
+}
+
+void require_mask(const std::string& objective, const SpecialTokens& specials) {
+  kernels::require(specials.mask >= 0, "[", objective, "] expected texts whose tokenizer has a ",
+                   "mask token, got none");
+}
+
+void require_end(const std::string& objective, const SpecialTokens& specials) {
+  kernels::require(specials.end_of_text >= 0, "[", objective, "] expected texts whose tokenizer ",
+                   "has an end-of-text token, which ends what is filled in, got none");
 }
 
 std::int32_t first_own_token(const std::string& objective, const TextSizes& sizes) {

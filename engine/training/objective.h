@@ -24,6 +24,7 @@ enum class Decoding {
 struct TextSizes {
   std::int64_t vocabulary = 0;  // token ids
   std::int64_t longest = 0;     // tokens of the longest text
+  SpecialTokens specials;       // what the texts' tokenizer calls them
 };
 
 // A question as a left-to-right model reads it, its answer filled in: one pass scores all of it.
@@ -35,9 +36,11 @@ struct Reading {
 
 class Objective {
  public:
+  explicit Objective(const SpecialTokens& specials = {}) : specials_(specials) {}
   virtual ~Objective() = default;
 
   virtual std::string name() const = 0;
+  const SpecialTokens& specials() const { return specials_; }
   virtual kernels::AttentionMask mask() const = 0;
   // Whether a model with another mask can be trained: none may see its own targets.
   virtual bool allows(kernels::AttentionMask other) const {
@@ -48,6 +51,8 @@ class Objective {
   virtual bool infills() const { return decoding() == Decoding::unmasking; }
   // How a gap is answered, which a mixture may do in another way than other questions.
   virtual Decoding infill_decoding() const { return decoding(); }
+  // Whether examples hold mask tokens. REQUIRES: specials().mask is one, then.
+  virtual bool masks() const { return false; }
   // Whether a text weighs 1 in the loss however many targets it has, instead of each target.
   virtual bool weighs_texts() const { return false; }
   // What the model needs for texts of these sizes: at least as much.
@@ -65,6 +70,9 @@ class Objective {
                              const std::vector<std::int32_t>& answer,
                              const std::vector<std::int32_t>& after, bool infill,
                              Reading& reading) const;
+
+ private:
+  SpecialTokens specials_;
 };
 
 // Next-token inputs and targets: every token but the last is read, every token but the first is

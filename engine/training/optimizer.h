@@ -29,6 +29,10 @@ class Optimizer {
   NormAndScale update(const Tensor& step, const Tensor& loss);
   void zero_gradients();
 
+  // [parameter_count], in the order of the model's parameters: what a resumed run goes on with.
+  const Tensor& first_moments() const { return first_moments_; }
+  const Tensor& second_moments() const { return second_moments_; }
+
  private:
   const Transformer& model_;
   OptimizerOptions options_;

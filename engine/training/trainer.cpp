@@ -1,11 +1,10 @@
 #include "engine/training/trainer.h"
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/cross_entropy.h"
-#include "kernels/cross_entropy/cross_entropy.h"
+#include "engine/training/objective_source.h"
 
 namespace obverse::engine {
 
@@ -21,6 +20,10 @@ void to_json(nlohmann::json& json, const TrainingOptions& options) {
           {"epsilon", options.optimizer.epsilon},
           {"weight_decay", options.optimizer.weight_decay},
           {"clip_norm", options.optimizer.clip_norm}};
+  // Of this kind alone, so that the records of older runs stay what they are.
+  if (options.schedule.kind == ScheduleKind::warm_up_stable_decay) {
+    json["decay_share"] = options.schedule.decay_share;
+  }
 }
 
 void check_trainable(const TransformerConfig& config, DeviceKind device, DType dtype) {
@@ -38,30 +41,49 @@ void check_trainable(const TransformerConfig& config, DeviceKind device, DType d
 
 Trainer::~Trainer() = default;
 
+namespace {
+
+std::unique_ptr<ExampleSource> source_of(const Transformer& model, const Objective& objective,
+                                         const std::vector<Document>& documents,
+                                         std::uint64_t seed) {
+  const TransformerConfig& config = model.config();
+  require(objective.allows(config.mask), "[trainer] expected a model with the mask that objective ",
+          objective.name(), " needs");
+  return std::make_unique<ObjectiveSource>(objective, documents, config.vocabulary, config.context,
+                                           seed);
+}
+
+// Before anything is made for a training that cannot be.
+const Transformer& checked(const Transformer& model) {
+  check_trainable(model.config(), model.device().kind(), model.dtype());
+  return model;
+}
+
+}  // namespace
+
 Trainer::Trainer(const Transformer& model, const Objective& objective,
                  const std::vector<Document>& documents, const TrainingOptions& options,
                  std::uint64_t seed)
+    : Trainer(source_of(checked(model), objective, documents, seed), nullptr, model, options,
+              seed) {}
+
+Trainer::Trainer(const Transformer& model, ExampleSource& source, const TrainingOptions& options,
+                 std::uint64_t seed)
+    : Trainer(nullptr, &source, checked(model), options, seed) {}
+
+Trainer::Trainer(std::unique_ptr<ExampleSource> own, ExampleSource* other, const Transformer& model,
+                 const TrainingOptions& options, std::uint64_t seed)
     : model_(model),
-      objective_(objective),
-      documents_(documents),
+      own_source_(std::move(own)),
+      source_(own_source_ ? *own_source_ : *other),
       options_(options),
       seed_(seed),
-      sampler_(static_cast<std::int64_t>(documents.size()), seed),
       optimizer_(model, options.optimizer),
       tape_(model.device(), Tape::Mode::training) {
-  check_trainable(model.config(), model.device().kind(), model.dtype());
   require(
       options.batch > 0 && options.accumulation > 0 && options.batch % options.accumulation == 0,
       "[trainer] expected a batch above 0 that accumulation divides, got ", options.batch, " and ",
       options.accumulation);
-  require(objective.allows(model.config().mask),
-          "[trainer] expected a model with the mask that objective ", objective.name(), " needs");
-  std::size_t longest = 0;
-  for (std::size_t i = 0; i < documents.size(); ++i) {
-    require(!documents[i].tokens.empty(),
-            "[trainer] expected documents of at least one token, got ", "an empty document ", i);
-    longest = std::max(longest, documents[i].tokens.size());
-  }
   if (model.device().kind() == DeviceKind::cuda) {
     device_steps_ = std::make_unique<DeviceSteps>(
         model, optimizer_, tape_,
@@ -69,29 +91,23 @@ Trainer::Trainer(const Transformer& model, const Objective& objective,
   }
   under_way_.reserve(DeviceSteps::kMostBegun);
   examples_.resize(static_cast<std::size_t>(options.batch));
-  // Any place of the batch may draw the longest document at any step.
-  const TextSizes needed =
-      objective.model_sizes({model.config().vocabulary, static_cast<std::int64_t>(longest)});
+  // Any place of the batch may draw the longest one at any step.
   for (Example& example : examples_) {
-    example.inputs.reserve(static_cast<std::size_t>(needed.longest));
-    example.targets.reserve(static_cast<std::size_t>(needed.longest));
+    example.inputs.reserve(static_cast<std::size_t>(source_.longest()));
+    example.targets.reserve(static_cast<std::size_t>(source_.longest()));
   }
-  // Those of some visits are longer than the text: no draw of one visit tells how long they get.
-  const auto text = static_cast<std::int64_t>(longest);
-  if (needed.longest > text) {
-    longest_example_ = static_cast<std::size_t>(std::min(needed.longest, model.config().context));
-  }
+}
+
+void Trainer::continue_after(std::int64_t done) {
+  require(step_ == 0 && done >= 0, "[trainer] expected a trainer that has made no step, to go on ",
+          "behind a step of at least 0, got ", step_, " steps made and step ", done);
+  step_ = done;
 }
 
 void Trainer::draw_examples() {
   const std::int64_t first_draw = (step_ - 1) * options_.batch;
   for (std::int64_t i = 0; i < options_.batch; ++i) {
-    const std::int64_t draw = first_draw + i;
-    const auto item = static_cast<std::size_t>(sampler_.item(draw));
-    objective_.make_example(documents_[item],
-                            kernels::RandomSequence({seed_, kernels::Purpose::objective,
-                                                     static_cast<std::uint64_t>(draw)}),
-                            examples_[static_cast<std::size_t>(i)]);
+    source_.make(first_draw + i, examples_[static_cast<std::size_t>(i)]);
   }
 }
 
@@ -109,26 +125,10 @@ double Trainer::run_micro_batch(std::size_t first, double normalizer) {
 }
 
 // Runs the largest micro-batch that a step can have and forgets it, so that whatever shapes later
-// steps draw, their memory is there; then those of middling and of the smallest size, which would
-// else take blocks that a step's larger tensors need. One long text among short ones makes the
-// batch as long, and padded.
+// steps draw, their memory is there; then smaller ones, which would else take blocks that a step's
+// larger tensors need.
 void Trainer::reserve_memory() {
-  std::vector<const Document*> by_length;
-  for (const Document& document : documents_) by_length.push_back(&document);
-  std::sort(by_length.begin(), by_length.end(), [](const Document* a, const Document* b) {
-    return a->tokens.size() > b->tokens.size();
-  });
-  for (const std::size_t longest : {std::size_t{0}, by_length.size() / 2, by_length.size() - 1}) {
-    for (std::size_t i = 0; i < examples_.size(); ++i) {
-      objective_.make_example(i == 0 ? *by_length[longest] : *by_length.back(),
-                              kernels::RandomSequence({seed_, kernels::Purpose::objective, i}),
-                              examples_[i]);
-    }
-    Example& first = examples_.front();
-    if (longest == 0 && first.inputs.size() < longest_example_) {
-      first.inputs.resize(longest_example_, kPadding);
-      first.targets.resize(longest_example_, kernels::kIgnoredTarget);
-    }
+  for (int occasion = 0; source_.rehearse(occasion, examples_); ++occasion) {
     if (device_steps_) {
       device_steps_->rehearse(examples_);
       continue;
@@ -136,6 +136,7 @@ void Trainer::reserve_memory() {
     tape_.set_random(seed_, 0);
     run_micro_batch(0, 1.0);
   }
+  rehearsed_ = true;
 }
 
 // On the calling thread and its team.
@@ -157,7 +158,7 @@ void Trainer::run_step_here(StepReport& report) {
 void Trainer::begin_step() {
   require(steps_under_way() < most_steps_under_way(), "[trainer] expected at most ",
           most_steps_under_way(), " steps under way");
-  if (step_ == 0) reserve_memory();
+  if (!rehearsed_) reserve_memory();
   ++step_;
   draw_examples();
   StepReport report;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/data/document.h"
-#include "engine/data/sampler.h"
+#include "engine/data/example_source.h"
 #include "engine/model/transformer.h"
 #include "engine/training/device_steps.h"
 #include "engine/training/objective.h"
@@ -58,6 +58,9 @@ class Trainer {
   Trainer(const Transformer& model, const Objective& objective,
           const std::vector<Document>& documents, const TrainingOptions& options,
           std::uint64_t seed);
+  // The same on any examples, of an objective that the model's mask suits.
+  Trainer(const Transformer& model, ExampleSource& source, const TrainingOptions& options,
+          std::uint64_t seed);
 
   ~Trainer();
 
@@ -65,6 +68,12 @@ class Trainer {
   // not finite.
   StepReport step();
   std::int64_t steps_done() const { return step_; }
+
+  // Goes on behind step `done` of another trainer of the same arguments, with whose weights and
+  // moments the model and optimizer() have been filled: what follows has the same bits. REQUIRES:
+  // no step has begun.
+  void continue_after(std::int64_t done);
+  const Optimizer& optimizer() const { return optimizer_; }
 
   // step() in two halves. begin_step() returns as soon as the device has the step's work, on the
   // CPU when it is done; end_step() waits for the oldest step begun. On CUDA two steps may be under
@@ -76,22 +85,23 @@ class Trainer {
   std::int64_t most_steps_under_way() const { return device_steps_ ? DeviceSteps::kMostBegun : 1; }
 
  private:
+  Trainer(std::unique_ptr<ExampleSource> own, ExampleSource* other, const Transformer& model,
+          const TrainingOptions& options, std::uint64_t seed);
   void draw_examples();
   double run_micro_batch(std::size_t first, double normalizer);
   void run_step_here(StepReport& report);
   void reserve_memory();
 
   const Transformer& model_;
-  const Objective& objective_;
-  const std::vector<Document>& documents_;
+  std::unique_ptr<ExampleSource> own_source_;
+  ExampleSource& source_;
   TrainingOptions options_;
   std::uint64_t seed_;
-  Sampler sampler_;
   Optimizer optimizer_;
   Tape tape_;
   std::unique_ptr<DeviceSteps> device_steps_;  // on CUDA
   std::int64_t step_ = 0;
-  std::size_t longest_example_ = 0;    // where the objective lengthens texts
+  bool rehearsed_ = false;             // the memory of steps is there
   std::vector<StepReport> under_way_;  // on the CPU finished
   std::vector<Example> examples_;      // memory kept between steps
 };

@@ -59,5 +59,23 @@ TEST_CASE("a schedule that is all warm-up ends at its peak", "[schedule]") {
   CHECK(schedule.rate(6) == 3.0);
 }
 
+TEST_CASE("a warm-up-stable-decay schedule stays, and falls over its last share", "[schedule]") {
+  Schedule schedule = with_kind(ScheduleKind::warm_up_stable_decay);
+  schedule.decay_share = 0.25;  // the last 3 of 12 steps
+  CHECK(schedule.rate(2) == 1.0);
+  CHECK(schedule.rate(5) == 2.0);
+  CHECK(schedule.rate(9) == 2.0);
+  CHECK(schedule.rate(10) == Approx(0.2 + 1.8 * 2 / 3).epsilon(1e-14));
+  CHECK(schedule.rate(12) == Approx(0.2).epsilon(1e-14));
+  CHECK(schedule.rate(20) == Approx(0.2).epsilon(1e-14));
+  schedule.decay_share = 1.0;  // from the end of the warm-up on
+  CHECK(schedule.rate(4) == 2.0);
+  CHECK(schedule.rate(8) == Approx(1.1).epsilon(1e-14));
+  schedule.decay_share = 0.0;
+  CHECK(schedule.rate(12) == 2.0);
+  schedule.decay_share = 1.5;
+  CHECK_THROWS_WITH(schedule.rate(6), ContainsSubstring("decay_share in [0, 1], got 1.5"));
+}
+
 }  // namespace
 }  // namespace obverse::tests

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/data/sampler.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/training/trainer.h"
 #include "kernels/core/random.h"

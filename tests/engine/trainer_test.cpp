@@ -299,5 +299,37 @@ TEST_CASE("training options are written down by name", "[trainer]") {
       "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 2.0})"));
 }
 
+TEST_CASE("a run that is resumed has the bits of one that was not", "[trainer]") {
+  for (const char* name : {"causal", "masked_uniform"}) {
+    const auto objective = engine::make_objective(name);
+    TransformerConfig config = small_model(*objective);
+    config.dropout = 0.1;
+    const auto documents = documents_of(10, config.vocabulary);
+    TrainingOptions options = options_with(4, 1e-3);
+    options.schedule.kind = engine::ScheduleKind::cosine;
+    options.schedule.steps = 9;
+    const Transformer whole(config, Device::cpu(), 3), resumed(config, Device::cpu(), 8);
+    Trainer trainer(whole, *objective, documents, options, 3);
+    for (int i = 0; i < 5; ++i) trainer.step();
+    const auto weights = whole.weights().to_vector<float>();
+    const auto first = trainer.optimizer().first_moments().to_vector<float>();
+    const auto second = trainer.optimizer().second_moments().to_vector<float>();
+    Trainer other(resumed, *objective, documents, options, 3);
+    resumed.weights().write(weights.data());
+    other.optimizer().first_moments().write(first.data());
+    other.optimizer().second_moments().write(second.data());
+    other.continue_after(5);
+    for (int step = 6; step <= 9; ++step) {
+      const engine::StepReport here = trainer.step(), there = other.step();
+      CHECK(there.step == step);
+      CHECK(there.loss == here.loss);
+      CHECK(there.gradient_norm == here.gradient_norm);
+      CHECK(there.learning_rate == here.learning_rate);
+    }
+    CHECK(resumed.weights().to_vector<float>() == whole.weights().to_vector<float>());
+    CHECK_THROWS_WITH(other.continue_after(2), ContainsSubstring("has made no step"));
+  }
+}
+
 }  // namespace
 }  // namespace obverse::tests

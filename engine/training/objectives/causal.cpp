@@ -7,6 +7,8 @@ namespace {
 
 class Causal final : public Objective {
  public:
+  using Objective::Objective;
+
   std::string name() const override { return "causal"; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::causal; }
 
@@ -19,8 +21,9 @@ class Causal final : public Objective {
 }  // namespace
 
 std::vector<ObjectiveKind> causal_objectives() {
-  return {{"causal", "next-token prediction, left to right", -1,
-           [](double, const TextSizes&) { return std::make_unique<Causal>(); }}};
+  return {
+      {"causal", "next-token prediction, left to right", -1,
+       [](double, const TextSizes& sizes) { return std::make_unique<Causal>(sizes.specials); }}};
 }
 
 }  // namespace obverse::engine

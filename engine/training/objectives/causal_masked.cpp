@@ -13,25 +13,28 @@ using Tokens = std::vector<std::int32_t>;
 class CausalMasked final : public Objective {
  public:
   CausalMasked(std::string name, double share, bool keeps_source, const TextSizes& sizes)
-      : name_(std::move(name)),
+      : Objective(sizes.specials),
+        name_(std::move(name)),
         share_(share),
         keeps_source_(keeps_source),
         restore_(first_own_token(name_, sizes)) {
     kernels::require(share >= 0.0 && share <= 1.0, "[", name_,
                      "] expected a share of masked texts in [0, 1], got ", share);
+    require_mask(name_, sizes.specials);
   }
 
   std::string name() const override { return name_; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::causal; }
   bool infills() const override { return true; }
+  bool masks() const override { return true; }
   TextSizes model_sizes(const TextSizes& texts) const override {
-    return {texts.vocabulary + 1, 2 * texts.longest};
+    return {texts.vocabulary + 1, 2 * texts.longest, texts.specials};
   }
 
   void make_example(const Document& document, kernels::RandomSequence random,
                     Example& example) const override {
     const Tokens& tokens = document.tokens;
-    const Words words = words_of(tokens);
+    const Words words = words_of(tokens, specials());
     EntitySpan kept;
     if (keeps_source_ && !document.entities.empty()) kept = document.entities.front();
     const std::int64_t maskable = words.count() - kept.length;
@@ -49,7 +52,7 @@ class CausalMasked final : public Objective {
     example.targets.assign(example.inputs.size(), kernels::kIgnoredTarget);
     const auto mask_at = [&](std::int64_t i) {
       const std::int32_t token = tokens[static_cast<std::size_t>(i)];
-      example.inputs[static_cast<std::size_t>(i)] = kMask;
+      example.inputs[static_cast<std::size_t>(i)] = specials().mask;
       // Those that are shown could be copied: that teaches nothing of the text.
       example.targets[static_cast<std::size_t>(words.end + i - words.first)] = token;
     };
@@ -81,10 +84,10 @@ class CausalMasked final : public Objective {
     Tokens& inputs = reading.example.inputs;
     reading.example.clear();
     inputs.assign(before.begin(), before.end());
-    inputs.insert(inputs.end(), answer.size(), kMask);
-    inputs.insert(inputs.end(), after.begin(), after.begin() + words_of(after).end);
+    inputs.insert(inputs.end(), answer.size(), specials().mask);
+    inputs.insert(inputs.end(), after.begin(), after.begin() + words_of(after, specials()).end);
     inputs.push_back(restore_);
-    inputs.insert(inputs.end(), before.begin() + words_of(before).first, before.end());
+    inputs.insert(inputs.end(), before.begin() + words_of(before, specials()).first, before.end());
     read_answer(answer, reading);
     // The mask tokens have told how long the answer is: nothing is asked behind it.
     reading.end_place = -1;

@@ -12,17 +12,20 @@ namespace {
 class IdentityBridge final : public Objective {
  public:
   IdentityBridge(double share, const TextSizes& sizes)
-      : share_(share), bridge_(first_own_token("identity_bridge", sizes)) {
+      : Objective(sizes.specials),
+        share_(share),
+        bridge_(first_own_token("identity_bridge", sizes)) {
     kernels::require(share >= 0.0 && share <= 1.0,
                      "[identity_bridge] expected a share of bridging statements in [0, 1], got ",
                      share);
+    require_end("identity_bridge", sizes.specials);
   }
 
   std::string name() const override { return "identity_bridge"; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::causal; }
   // A first entity is at most as long as what precedes the second one, and is read once more.
   TextSizes model_sizes(const TextSizes& texts) const override {
-    return {texts.vocabulary + 1, 2 * texts.longest};
+    return {texts.vocabulary + 1, 2 * texts.longest, texts.specials};
   }
 
   void make_example(const Document& document, kernels::RandomSequence random,
@@ -44,7 +47,7 @@ class IdentityBridge final : public Objective {
     example.inputs.push_back(bridge_);
     example.targets.insert(example.targets.end(), source, source + first.length);
     example.inputs.insert(example.inputs.end(), source, source + first.length);
-    example.targets.push_back(kEndOfText);
+    example.targets.push_back(specials().end_of_text);
   }
 
  private:

@@ -14,22 +14,23 @@ using Tokens = std::vector<std::int32_t>;
 class Infilling final : public Objective {
  public:
   Infilling(double share, const TextSizes& sizes)
-      : share_(share), prefix_(first_own_token("infilling", sizes)) {
+      : Objective(sizes.specials), share_(share), prefix_(first_own_token("infilling", sizes)) {
     kernels::require(share >= 0.0 && share <= 1.0,
                      "[infilling] expected a share of texts with a gap in [0, 1], got ", share);
+    require_end("infilling", sizes.specials);
   }
 
   std::string name() const override { return "infilling"; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::causal; }
   bool infills() const override { return true; }
   TextSizes model_sizes(const TextSizes& texts) const override {
-    return {texts.vocabulary + 3, texts.longest + 3};
+    return {texts.vocabulary + 3, texts.longest + 3, texts.specials};
   }
 
   void make_example(const Document& document, kernels::RandomSequence random,
                     Example& example) const override {
     const Tokens& tokens = document.tokens;
-    const Words words = words_of(tokens);
+    const Words words = words_of(tokens, specials());
     if (random.uniform() >= share_ || words.count() < 1) {
       make_next_token_example(tokens, example);
       return;
@@ -50,7 +51,7 @@ class Infilling final : public Objective {
     example.targets.assign(example.inputs.size() - 1, kernels::kIgnoredTarget);
     example.inputs.insert(example.inputs.end(), begin, end);
     example.targets.insert(example.targets.end(), begin, end);
-    example.targets.push_back(kEndOfText);
+    example.targets.push_back(specials().end_of_text);
   }
 
   void read_question(const Tokens& before, const Tokens& answer, const Tokens& after, bool infill,
@@ -62,7 +63,7 @@ class Infilling final : public Objective {
     require_askable("infilling", before, answer);
     reading.example.clear();
     Tokens around = before;
-    around.insert(around.end(), after.begin(), after.begin() + words_of(after).end);
+    around.insert(around.end(), after.begin(), after.begin() + words_of(after, specials()).end);
     const auto gap = around.begin() + static_cast<std::ptrdiff_t>(before.size());
     read_around(around.begin(), gap, gap, around.end(), reading.example.inputs);
     read_answer(answer, reading);
@@ -73,7 +74,7 @@ class Infilling final : public Objective {
 
   // Begin-of-text where there is one, and the text before and behind the gap, up to <middle>.
   void read_around(Place text, Place gap, Place behind, Place end, Tokens& inputs) const {
-    if (text != gap && *text == kBeginOfText) inputs.push_back(*text++);
+    if (text != gap && *text == specials().begin_of_text) inputs.push_back(*text++);
     inputs.push_back(prefix_);
     inputs.insert(inputs.end(), text, gap);
     inputs.push_back(prefix_ + 1);

@@ -28,7 +28,11 @@ struct Words {
   std::int64_t first = 0, end = 0;
   std::int64_t count() const { return end - first; }
 };
-Words words_of(const std::vector<std::int32_t>& tokens);
+Words words_of(const std::vector<std::int32_t>& tokens, const SpecialTokens& specials);
+
+// Throw where the texts have no such token.
+void require_mask(const std::string& objective, const SpecialTokens& specials);
+void require_end(const std::string& objective, const SpecialTokens& specials);
 
 // Throws where a question of `objective` has no text before its answer, or no answer.
 void require_askable(const std::string& objective, const std::vector<std::int32_t>& before,

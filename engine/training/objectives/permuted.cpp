@@ -13,7 +13,9 @@ namespace {
 class Permuted final : public Objective {
  public:
   explicit Permuted(const TextSizes& sizes)
-      : first_place_(first_own_token("permuted", sizes)), longest_(sizes.longest) {
+      : Objective(sizes.specials),
+        first_place_(first_own_token("permuted", sizes)),
+        longest_(sizes.longest) {
     kernels::require(longest_ > 0, "[permuted] expected the length of the longest text, got ",
                      longest_);
   }
@@ -22,7 +24,7 @@ class Permuted final : public Objective {
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::causal; }
   bool infills() const override { return true; }
   TextSizes model_sizes(const TextSizes& texts) const override {
-    return {texts.vocabulary + texts.longest, 2 * texts.longest};
+    return {texts.vocabulary + texts.longest, 2 * texts.longest, texts.specials};
   }
 
   // Begin-of-text stays first and needs no place. End-of-text is permuted with the words: a
@@ -30,7 +32,7 @@ class Permuted final : public Objective {
   void make_example(const Document& document, kernels::RandomSequence random,
                     Example& example) const override {
     const std::vector<std::int32_t>& tokens = document.tokens;
-    const std::int64_t first = words_of(tokens).first;
+    const std::int64_t first = words_of(tokens, specials()).first;
     const std::int64_t count = static_cast<std::int64_t>(tokens.size()) - first;
     kernels::require(count > 0, "[permuted] expected a document of at least one token behind ",
                      "begin-of-text, got none");
@@ -73,7 +75,7 @@ class Permuted final : public Objective {
       inputs.push_back(first_place_ + static_cast<std::int32_t>(place));
       inputs.push_back(token);
     };
-    const auto first = static_cast<std::size_t>(words_of(before).first);
+    const auto first = static_cast<std::size_t>(words_of(before, specials()).first);
     if (first > 0) inputs.push_back(before.front());
     for (std::size_t i = first; i < before.size(); ++i) read(i, before[i]);
     const std::size_t behind = before.size() + answer.size();
@@ -83,7 +85,7 @@ class Permuted final : public Objective {
       read(before.size() + i, answer[i]);
     }
     reading.end_place = -1;
-    if (!infill && !after.empty() && after.front() == kEndOfText) {
+    if (!infill && !after.empty() && after.front() == specials().end_of_text) {
       reading.end_place = static_cast<std::int32_t>(inputs.size());
       inputs.push_back(first_place_ + static_cast<std::int32_t>(behind));
     }

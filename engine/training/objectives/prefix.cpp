@@ -10,6 +10,8 @@ namespace {
 
 class Prefix final : public Objective {
  public:
+  using Objective::Objective;
+
   std::string name() const override { return "prefix"; }
   kernels::AttentionMask mask() const override { return kernels::AttentionMask::prefix; }
 
@@ -28,8 +30,9 @@ class Prefix final : public Objective {
 }  // namespace
 
 std::vector<ObjectiveKind> prefix_objectives() {
-  return {{"prefix", "a random prefix read both ways, the rest predicted (Raffel et al. 2020)", -1,
-           [](double, const TextSizes&) { return std::make_unique<Prefix>(); }}};
+  return {
+      {"prefix", "a random prefix read both ways, the rest predicted (Raffel et al. 2020)", -1,
+       [](double, const TextSizes& sizes) { return std::make_unique<Prefix>(sizes.specials); }}};
 }
 
 }  // namespace obverse::engine

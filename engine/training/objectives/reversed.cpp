@@ -16,8 +16,13 @@ enum class Unit { token, entity, segment };
 
 class Reversed final : public Objective {
  public:
-  Reversed(std::string name, double share, Unit unit, std::int64_t longest_segment = 1)
-      : name_(std::move(name)), share_(share), unit_(unit), longest_segment_(longest_segment) {
+  Reversed(std::string name, double share, Unit unit, const SpecialTokens& specials,
+           std::int64_t longest_segment = 1)
+      : Objective(specials),
+        name_(std::move(name)),
+        share_(share),
+        unit_(unit),
+        longest_segment_(longest_segment) {
     kernels::require(share >= 0.0 && share <= 1.0, "[", name_,
                      "] expected a share of reversed documents in [0, 1], got ", share);
   }
@@ -32,7 +37,7 @@ class Reversed final : public Objective {
     // A reversal in place of all that lies between begin and end of text; then units are turned
     // round again. The targets' memory holds the whole text until then.
     const auto& tokens = document.tokens;
-    const Words words = words_of(tokens);
+    const Words words = words_of(tokens, specials());
     std::vector<std::int32_t>& reversed = example.targets;
     reversed.assign(tokens.begin(), tokens.end());
     std::reverse(reversed.begin() + words.first, reversed.begin() + words.end);
@@ -64,33 +69,34 @@ class Reversed final : public Objective {
   std::int64_t longest_segment_;
 };
 
-std::unique_ptr<Objective> make_segment_reversed(double longest, const TextSizes&) {
+std::unique_ptr<Objective> make_segment_reversed(double longest, const TextSizes& sizes) {
   constexpr double kMost = 1e6;
   kernels::require(longest >= 1.0 && longest <= kMost && longest == std::floor(longest),
                    "[segment_reversed] expected segments of at most a whole number of tokens in "
                    "[1, 1000000], got ",
                    longest);
-  return std::make_unique<Reversed>("segment_reversed", 0.5, Unit::segment,
+  return std::make_unique<Reversed>("segment_reversed", 0.5, Unit::segment, sizes.specials,
                                     static_cast<std::int64_t>(longest));
 }
 
 }  // namespace
 
 std::vector<ObjectiveKind> reversed_objectives() {
-  return {{"token_reversed",
-           "causal, half of the texts reversed token by token (Golovneva et al. 2024)", 0.5,
-           [](double share, const TextSizes&) {
-             return std::make_unique<Reversed>("token_reversed", share, Unit::token);
-           }},
-          {"entity_reversed",
-           "causal, half of the texts reversed with names kept whole (Golovneva et al. 2024)", 0.5,
-           [](double share, const TextSizes&) {
-             return std::make_unique<Reversed>("entity_reversed", share, Unit::entity);
-           }},
-          {"segment_reversed",
-           "causal, half of the texts cut into segments of 1 to 5 tokens and these reversed "
-           "(Golovneva et al. 2024)",
-           5.0, make_segment_reversed}};
+  return {
+      {"token_reversed",
+       "causal, half of the texts reversed token by token (Golovneva et al. 2024)", 0.5,
+       [](double share, const TextSizes& sizes) {
+         return std::make_unique<Reversed>("token_reversed", share, Unit::token, sizes.specials);
+       }},
+      {"entity_reversed",
+       "causal, half of the texts reversed with names kept whole (Golovneva et al. 2024)", 0.5,
+       [](double share, const TextSizes& sizes) {
+         return std::make_unique<Reversed>("entity_reversed", share, Unit::entity, sizes.specials);
+       }},
+      {"segment_reversed",
+       "causal, half of the texts cut into segments of 1 to 5 tokens and these reversed "
+       "(Golovneva et al. 2024)",
+       5.0, make_segment_reversed}};
 }
 
 }  // namespace obverse::engine

@@ -1,0 +1,173 @@
+// Checkpoints under whatever can happen while they are written.
+#include "engine/checkpoint/checkpoints.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <functional>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "engine/checkpoint/atomic_file.h"
+#include "kernels/core/random.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace obverse::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::TemporaryFolder;
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.insert(entry.path().filename().string());
+  }
+  return names;
+}
+
+// Two files that belong together, the second much longer than one write.
+void write_pair(const fs::path& folder, std::int64_t step) {
+  write_atomically(folder / "state", std::to_string(step));
+  write_atomically(folder / "body", std::string(300'000, static_cast<char>('a' + step % 26)));
+}
+
+// Whether a checkpoint is all that write_pair() wrote for its step.
+bool is_whole(const Checkpoint& checkpoint) {
+  return tests::read_file(checkpoint.folder / "state") == std::to_string(checkpoint.step) &&
+         tests::read_file(checkpoint.folder / "body") ==
+             std::string(300'000, static_cast<char>('a' + checkpoint.step % 26));
+}
+
+TEST_CASE("the last checkpoints are kept, and the latest one is found", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const Checkpoints checkpoints(folder.path() / "checkpoints");
+  CHECK(!checkpoints.latest());
+  for (const std::int64_t step : {5, 20, 100, 1000}) {
+    checkpoints.save(step, 2, [&](const fs::path& into) { write_pair(into, step); });
+  }
+  CHECK(names_in(checkpoints.folder()) == std::set<std::string>{"step-00000100", "step-00001000"});
+  REQUIRE(checkpoints.latest());
+  CHECK(checkpoints.latest()->step == 1000);
+  CHECK(is_whole(*checkpoints.latest()));
+  // More digits sort behind, too; 0 keeps all.
+  checkpoints.save(123'456'789, 0, [&](const fs::path& into) { write_pair(into, 123'456'789); });
+  CHECK(checkpoints.latest()->step == 123'456'789);
+  CHECK(names_in(checkpoints.folder()).size() == 3);
+  checkpoints.save(1000, 0, [](const fs::path&) { FAIL("step 1000 has been saved"); });
+
+  CHECK(model_folder_in(folder.path()) == checkpoints.latest()->folder);
+  tests::write_file(folder.path() / "config.json", "{}");
+  CHECK(model_folder_in(folder.path()) == folder.path());
+  CHECK_THROWS_WITH(model_folder_in(folder.path() / "nowhere"),
+                    ContainsSubstring("nowhere: expected a folder with a model's config.json"));
+}
+
+TEST_CASE("a checkpoint that cannot be written leaves the one before", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const Checkpoints checkpoints(folder.path());
+  checkpoints.save(1, 1, [](const fs::path& into) { write_pair(into, 1); });
+  CHECK_THROWS_WITH(checkpoints.save(2, 1,
+                                     [](const fs::path& into) {
+                                       write_pair(into, 2);
+                                       throw std::runtime_error("no space");
+                                     }),
+                    "no space");
+  CHECK(names_in(folder.path()) == std::set<std::string>{"step-00000001"});
+  CHECK(is_whole(*checkpoints.latest()));
+
+  // What is no checkpoint is left alone; what a killed program left is removed.
+  fs::create_directories(folder.path() / "step-00000003.unfinished");
+  fs::create_directories(folder.path() / "step-00000000.removed");
+  fs::create_directories(folder.path() / "step-notes");
+  tests::write_file(folder.path() / "step-00000009", "a file");
+  const Checkpoints again(folder.path());
+  CHECK(names_in(folder.path()) ==
+        std::set<std::string>{"step-00000001", "step-00000009", "step-notes"});
+  CHECK(again.latest()->step == 1);
+  tests::write_file(folder.path() / "blocked", "");
+  CHECK_THROWS_WITH(Checkpoints(folder.path() / "blocked"),
+                    ContainsSubstring("blocked: cannot be"));
+}
+
+// In a process of its own, which saves one after the other until it is killed.
+void save_for_ever(const fs::path& folder, std::int64_t from) {
+  const Checkpoints checkpoints(folder);
+  for (std::int64_t step = from;; ++step) {
+    checkpoints.save(step, 2, [step](const fs::path& into) { write_pair(into, step); });
+  }
+}
+
+TEST_CASE("killed at any instant, the last complete checkpoint is there", "[checkpoint]") {
+  const TemporaryFolder folder;
+  std::int64_t last = 0;
+  constexpr int kKills = 50;
+  for (int kill_number = 0; kill_number < kKills; ++kill_number) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      try {
+        save_for_ever(folder.path(), last + 1);
+      } catch (...) {  // NOLINT(bugprone-empty-catch): the parent sees what is there
+      }
+      ::_exit(1);
+    }
+    const kernels::RandomKey key{11, kernels::Purpose::test, 3};
+    const auto nanoseconds = static_cast<long>(
+        20'000'000 * kernels::uniform(key, static_cast<std::uint64_t>(kill_number)));
+    const timespec pause{0, nanoseconds};
+    ::nanosleep(&pause, nullptr);
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    const auto latest = latest_checkpoint(folder.path());
+    CAPTURE(kill_number, last);
+    if (latest) {
+      REQUIRE(latest->step >= last);
+      REQUIRE(is_whole(*latest));
+      last = latest->step;
+    } else {
+      REQUIRE(last == 0);
+    }
+  }
+  CHECK(last > kKills / 5);  // most had time to save something
+}
+
+TEST_CASE("a full disk is one line, and the checkpoint before stays", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const Checkpoints checkpoints(folder.path());
+  checkpoints.save(1, 1, [](const fs::path& into) { write_pair(into, 1); });
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    // Files of at most 100 kB, which is what a disk looks like that fills up in the second one.
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{100'000, 100'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    int status = 0;
+    try {
+      checkpoints.save(2, 1, [](const fs::path& into) { write_pair(into, 2); });
+    } catch (const std::runtime_error& error) {
+      const std::string message = error.what();
+      const bool told =
+          message.find("body: cannot be written: File too large") != std::string::npos;
+      status = told && message.find('\n') == std::string::npos ? 7 : 1;
+    }
+    ::_exit(status);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+  CHECK(names_in(folder.path()) == std::set<std::string>{"step-00000001"});
+  CHECK(is_whole(*checkpoints.latest()));
+}
+
+}  // namespace
+}  // namespace obverse::engine

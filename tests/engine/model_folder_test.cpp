@@ -1,0 +1,268 @@
+// Models as folders, in the layouts of Hugging Face's libraries.
+#include "engine/checkpoint/model_folder.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint/hugging_face.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/checkpoint/stored_floats.h"
+#include "engine/checkpoint/weights.h"
+#include "tests/support/catch.h"
+#include "tests/support/model_problem.h"
+#include "tests/support/temporary_folder.h"
+
+namespace obverse::engine {
+namespace {
+
+using nlohmann::json;
+using tests::TemporaryFolder;
+
+TransformerConfig llama_like() {
+  TransformerConfig config = tests::tiny_model();
+  config.heads = 4;
+  config.key_value_heads = 2;
+  config.position = PositionKind::rotary;
+  config.norm = NormKind::rms;
+  config.feed_forward = FeedForwardKind::swiglu;
+  config.biases = false;
+  config.tied_embeddings = false;
+  config.rotary_base = 500.0;
+  config.norm_epsilon = 1e-6;
+  return config;
+}
+
+std::vector<float> random_weights(const Transformer& model) {
+  return tests::normal_values<float>(model.parameter_count(), 7);
+}
+
+std::vector<float> logits_of(const Transformer& model) {
+  Tape tape(model.device(), Tape::Mode::inference);
+  const Tensor ids = Tensor::from<std::int32_t>(model.device(), {1, 5}, {3, 1, 4, 1, 5});
+  return model.logits(tape, {ids, Tensor(), Tensor()}).data().to_vector<float>();
+}
+
+std::string failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "nothing thrown";
+}
+
+// Changes one field of a saved model's config.json; null takes it out.
+void change_config(const std::filesystem::path& folder, const json& patch) {
+  json config = json::parse(tests::read_file(folder / "config.json"));
+  config.merge_patch(patch);
+  tests::write_file(folder / "config.json", config.dump());
+}
+
+TEST_CASE("models of every family come back as they were saved", "[checkpoint]") {
+  std::vector<std::pair<ModelFamily, TransformerConfig>> cases{
+      {ModelFamily::gpt2, tests::tiny_model()}, {ModelFamily::llama, llama_like()}};
+  TransformerConfig untied = tests::tiny_model();
+  untied.tied_embeddings = false;
+  cases.emplace_back(ModelFamily::gpt2, untied);
+  TransformerConfig biased = llama_like();
+  biased.biases = true;
+  biased.tied_embeddings = true;
+  cases.emplace_back(ModelFamily::llama, biased);
+  TransformerConfig masked = tests::tiny_model();
+  masked.mask = MaskKind::bidirectional;
+  cases.emplace_back(ModelFamily::obverse, masked);
+  TransformerConfig other = tests::tiny_model();
+  other.feed_forward = FeedForwardKind::relu2;
+  other.dropout = 0.1;
+  cases.emplace_back(ModelFamily::obverse, other);
+  for (const auto& [family, config] : cases) {
+    const TemporaryFolder folder;
+    CHECK(family_of(config) == family);
+    const Transformer saved(config, Device::cpu(), 1);
+    set_parameter_values(saved, random_weights(saved));
+    save_model(saved, folder.path(), {{"note", 7}});
+    const LoadedModel loaded = load_model(folder.path(), Device::cpu());
+    CAPTURE(loaded.config.dump());
+    CHECK(loaded.config.at("note") == 7);
+    CHECK(loaded.model->config() == config.resolved());
+    CHECK(parameter_values(*loaded.model) == parameter_values(saved));
+    CHECK(logits_of(*loaded.model) == logits_of(saved));
+  }
+}
+
+// As they are written in GPT-2's published file and in Llama's, by hand.
+TEST_CASE("tensors have the names and shapes that transformers gives them", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const auto shape_of = [&folder](const std::string& name) {
+    return read_safetensors(folder.path() / "model.safetensors").tensors.at(name).shape;
+  };
+  using Sizes = std::vector<std::int64_t>;
+  const Transformer gpt2(tests::tiny_model(), Device::cpu(), 1);
+  save_model(gpt2, folder.path());
+  CHECK(read_safetensors(folder.path() / "model.safetensors").tensors.size() == 2 + 2 * 12 + 2);
+  CHECK(shape_of("transformer.wte.weight") == Sizes{11, 8});
+  CHECK(shape_of("transformer.wpe.weight") == Sizes{6, 8});
+  CHECK(shape_of("transformer.h.1.attn.c_attn.weight") == Sizes{8, 24});
+  CHECK(shape_of("transformer.h.1.attn.c_attn.bias") == Sizes{24});
+  CHECK(shape_of("transformer.h.0.mlp.c_fc.weight") == Sizes{8, 12});
+  CHECK(shape_of("transformer.h.0.mlp.c_proj.weight") == Sizes{12, 8});
+  CHECK(shape_of("transformer.ln_f.bias") == Sizes{8});
+  json config = json::parse(tests::read_file(folder.path() / "config.json"));
+  CHECK(config.at("model_type") == "gpt2");
+  CHECK(config.at("n_inner") == 12);
+
+  const Transformer llama(llama_like(), Device::cpu(), 1);
+  save_model(llama, folder.path());
+  CHECK(read_safetensors(folder.path() / "model.safetensors").tensors.size() == 3 + 2 * 9);
+  CHECK(shape_of("model.embed_tokens.weight") == Sizes{11, 8});
+  CHECK(shape_of("model.layers.1.self_attn.q_proj.weight") == Sizes{8, 8});
+  CHECK(shape_of("model.layers.1.self_attn.k_proj.weight") == Sizes{4, 8});
+  CHECK(shape_of("model.layers.0.mlp.gate_proj.weight") == Sizes{12, 8});
+  CHECK(shape_of("model.layers.0.mlp.down_proj.weight") == Sizes{8, 12});
+  CHECK(shape_of("lm_head.weight") == Sizes{11, 8});
+  config = json::parse(tests::read_file(folder.path() / "config.json"));
+  CHECK(config.at("num_key_value_heads") == 2);
+  CHECK(config.at("rope_theta") == 500.0);
+}
+
+TEST_CASE("halves are read as the numbers that they are", "[checkpoint]") {
+  StoredTensor halves;
+  halves.type = "F16";
+  const std::vector<std::uint16_t> bits{0x3c00, 0xc000, 0x0001, 0x83ff, 0x0400,
+                                        0x7bff, 0x7c00, 0x8000, 0x3555};
+  halves.bytes.assign(reinterpret_cast<const char*>(bits.data()), 2 * bits.size());
+  const std::vector<float> values = floats_of(halves);
+  CHECK(values[0] == 1.0f);
+  CHECK(values[1] == -2.0f);
+  CHECK(values[2] == std::ldexp(1.0f, -24));
+  CHECK(values[3] == -1023.0f * std::ldexp(1.0f, -24));
+  CHECK(values[4] == std::ldexp(1.0f, -14));
+  CHECK(values[5] == 65504.0f);
+  CHECK(values[6] == std::numeric_limits<float>::infinity());
+  CHECK(std::bit_cast<std::uint32_t>(values[7]) == 0x80000000u);
+  CHECK(values[8] == 1365.0f / 4096.0f);
+  halves.type = "BF16";
+  CHECK(floats_of(halves)[1] == -2.0f);
+  CHECK(floats_of(halves)[0] == 0.0078125f);
+  halves.type = "I16";
+  CHECK_THROWS_WITH(floats_of(halves), ContainsSubstring("expected F32, F16 or BF16, got I16"));
+}
+
+TEST_CASE("published files are read as they come", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const Transformer saved(tests::tiny_model(), Device::cpu(), 1);
+  set_parameter_values(saved, random_weights(saved));
+  save_model(saved, folder.path());
+  // Without our own field, without the prefix, with the masks that GPT-2's file holds.
+  change_config(folder.path(), {{"obverse", nullptr}});
+  const std::filesystem::path path = folder.path() / "model.safetensors";
+  const TensorFile whole = read_safetensors(path);
+  TensorFile bare;
+  const std::string prefix = "transformer.";
+  for (const auto& [name, tensor] : whole.tensors)
+    bare.tensors[name.substr(prefix.size())] = tensor;
+  bare.tensors["h.0.attn.bias"] = stored_floats({1, 1, 2, 2}, {1, 0, 1, 1});
+  write_safetensors(path, bare);
+  CHECK(parameter_values(*load_model(folder.path(), Device::cpu()).model) ==
+        parameter_values(saved));
+
+  // In two files.
+  std::filesystem::remove(path);
+  TensorFile parts[2];
+  json map;
+  int next = 0;
+  for (const auto& [name, tensor] : whole.tensors) {
+    map[name] = "part-" + std::to_string(next % 2) + ".safetensors";
+    parts[next++ % 2].tensors[name] = tensor;
+  }
+  for (int i : {0, 1}) {
+    write_safetensors(folder.path() / ("part-" + std::to_string(i) + ".safetensors"), parts[i]);
+  }
+  const std::filesystem::path index = folder.path() / "model.safetensors.index.json";
+  tests::write_file(index, json{{"weight_map", map}}.dump());
+  CHECK(parameter_values(*load_model(folder.path(), Device::cpu()).model) ==
+        parameter_values(saved));
+  const auto failure = [&folder] {
+    return failure_of([&] { load_model(folder.path(), Device::cpu()); });
+  };
+  tests::write_file(index, R"({"weight_map": {"w": "../elsewhere"}})");
+  CHECK(failure() == index.string() + ": weight_map: expected file names, found \"../elsewhere\"");
+  tests::write_file(index, "[]");
+  CHECK(failure() == index.string() + ": weight_map: expected an object of file names");
+  std::filesystem::remove(index);
+  CHECK(failure() == path.string() + ": expected the model's weights, found no such file");
+}
+
+TEST_CASE("a folder that is no model of ours is one line that names file and field",
+          "[checkpoint]") {
+  const TemporaryFolder folder;
+  const std::string config = (folder.path() / "config.json").string();
+  const auto failure = [&folder] {
+    return failure_of([&] { load_model(folder.path(), Device::cpu()); });
+  };
+  CHECK(failure() == config + ": expected the model's architecture, found no such file");
+  const Transformer llama(llama_like(), Device::cpu(), 1);
+  const auto told = [&](const json& patch) {
+    save_model(llama, folder.path());
+    change_config(folder.path(), patch);
+    const std::string message = failure();
+    CHECK(message.find('\n') == std::string::npos);
+    REQUIRE(message.rfind(config + ": ", 0) == 0);
+    return message.substr(config.size() + 2);
+  };
+  const json theirs = {{"obverse", nullptr}};
+  const auto also = [&theirs](json patch) {
+    patch.update(theirs);
+    return patch;
+  };
+  CHECK(told({{"model_type", "bert"}}) ==
+        "model_type: expected \"gpt2\", \"llama\" or \"obverse\", found \"bert\"");
+  CHECK(told(also({{"hidden_size", nullptr}})) ==
+        "hidden_size: expected a whole number, found none");
+  CHECK(told(also({{"num_hidden_layers", "two"}})) ==
+        "num_hidden_layers: expected a whole number, found \"two\"");
+  CHECK(told(also({{"rope_scaling", {{"rope_type", "llama3"}}}})) ==
+        "rope_scaling: expected null, found {\"rope_type\":\"llama3\"}");
+  CHECK(told(also({{"rope_parameters", {{"rope_type", "yarn"}}}})) ==
+        "rope_type: expected \"default\", found \"yarn\"");
+  CHECK(told(also({{"hidden_act", "gelu"}})) == "hidden_act: expected \"silu\", found \"gelu\"");
+  CHECK(told(also({{"head_dim", 64}})) == "head_dim: expected 2, found 64");
+  CHECK(told(also({{"num_attention_heads", 3}})) ==
+        "[transformer] expected heads to divide width, got 3 heads and width 8");
+  CHECK(told({{"intermediate_size", 16}})
+            .rfind("obverse.architecture.hidden: expected 16, as the other "
+                   "fields have it, found 12",
+                   0) == 0);
+  CHECK(told({{"obverse", {{"architecture", {{"mask", "sideways"}}}}}}).find("mask") !=
+        std::string::npos);
+  tests::write_file(config, "{");
+  CHECK(failure() == config + ": expected JSON");
+
+  save_model(llama, folder.path());
+  const std::filesystem::path path = folder.path() / "model.safetensors";
+  TensorFile file = read_safetensors(path);
+  file.tensors["model.layers.7.mlp.up_proj.weight"] = stored_floats({1}, {1.0f});
+  write_safetensors(path, file);
+  CHECK(failure() ==
+        path.string() +
+            ": tensor \"model.layers.7.mlp.up_proj.weight\": expected none of this name in such a "
+            "model");
+  file = TensorFile();
+  write_safetensors(path, file);
+  CHECK(failure() ==
+        path.string() + ": expected the tensor \"model.embed_tokens.weight\", found none");
+  file.tensors["model.embed_tokens.weight"] = stored_floats({8, 11}, std::vector<float>(88));
+  write_safetensors(path, file);
+  CHECK(failure() == path.string() +
+                         ": tensor \"model.embed_tokens.weight\": expected F32, F16 or BF16 "
+                         "[11, 8], found F32 [8, 11]");
+}
+
+}  // namespace
+}  // namespace obverse::engine
