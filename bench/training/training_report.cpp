@@ -10,7 +10,8 @@ constexpr double kMebibyte = 1048576.0;
 
 // Operations a second.
 double rate_of(const TrainingBenchOptions& options, const TrainingFigures& figures) {
-  return step_operations(options.config, options.batch, options.sequence) / figures.step.median;
+  return engine::step_operations(options.config, options.batch, options.sequence) /
+         figures.step.median;
 }
 
 double tokens_a_second(const TrainingBenchOptions& options, const TrainingFigures& figures) {
@@ -52,7 +53,8 @@ std::string describe(const TrainingBenchOptions& options, const TrainingFigures&
   if (options.breakdown == 0) return all;
   std::snprintf(text, sizeof(text), "\n%lld steps, one kernel after the other: %.3f ms each\n",
                 static_cast<long long>(options.breakdown), figures.observed_step_seconds * 1e3);
-  return all + text + describe(figures.kernels, options.breakdown, figures.observed_step_seconds);
+  return all + text +
+         engine::describe(figures.kernels, options.breakdown, figures.observed_step_seconds);
 }
 
 nlohmann::json to_json(const TrainingBenchOptions& options, const TrainingFigures& figures,
@@ -97,7 +99,7 @@ nlohmann::json to_json(const TrainingBenchOptions& options, const TrainingFigure
   json["breakdown_milliseconds_per_step"] = figures.observed_step_seconds * 1e3;
   json["kernels"] = nlohmann::json::array();
   const auto observed = static_cast<double>(options.breakdown);
-  for (const KernelTime& kernel : figures.kernels) {
+  for (const engine::KernelTime& kernel : figures.kernels) {
     json["kernels"].push_back(
         {{"kernel", kernel.kernel},
          {"launches_per_step", static_cast<double>(kernel.launches) / observed},

@@ -73,7 +73,7 @@ void time_steps(Trainer& trainer, const TrainingBenchOptions& options,
 
 void time_kernels(Trainer& trainer, const engine::Device& device, std::int64_t steps,
                   TrainingFigures& figures) {
-  LaunchTimes times(device);
+  engine::LaunchTimes times(device);
   const double begin = seconds_now();
   for (std::int64_t i = 0; i < steps; ++i) trainer.step();
   figures.observed_step_seconds = (seconds_now() - begin) / static_cast<double>(steps);
@@ -81,21 +81,6 @@ void time_kernels(Trainer& trainer, const engine::Device& device, std::int64_t s
 }
 
 }  // namespace
-
-double step_operations(const engine::TransformerConfig& config, std::int64_t batch,
-                       std::int64_t sequence) {
-  const engine::TransformerConfig c = config.resolved();
-  const double tokens = static_cast<double>(batch * sequence);
-  const double packed = static_cast<double>((c.heads + 2 * c.key_value_heads) * c.head_size());
-  const double width = static_cast<double>(c.width), hidden = static_cast<double>(c.hidden);
-  const double up = c.feed_forward == engine::FeedForwardKind::swiglu ? 2 * hidden : hidden;
-  const double weights = static_cast<double>(c.layers) *
-                             (width * packed + width * width + width * up + hidden * width) +
-                         width * static_cast<double>(c.vocabulary);
-  const double visible = c.mask == engine::MaskKind::causal ? 0.5 : 1.0;
-  const double scores = static_cast<double>(c.layers) * width * static_cast<double>(sequence);
-  return tokens * (6.0 * weights + 12.0 * scores * visible);
-}
 
 TrainingFigures measure_training(const TrainingBenchOptions& options,
                                  const engine::Device& device) {

@@ -5,18 +5,12 @@
 #include <vector>
 
 #include "bench/support/timing.h"
-#include "bench/training/launch_times.h"
 #include "bench/training/training_options.h"
+#include "engine/model/step_operations.h"
 #include "engine/tensor/allocator.h"
+#include "engine/training/launch_times.h"
 
 namespace obverse::bench {
-
-// Multiplications and additions of one step's matrix products, forward and twice that for backward:
-// 6 x the weights of all matrices but the embedding tables, the head's included, for each token,
-// and 12 x layers x width x sequence for attention's products, of which a causal mask leaves half.
-// Nothing else is counted, nor what recomputing repeats.
-double step_operations(const engine::TransformerConfig& config, std::int64_t batch,
-                       std::int64_t sequence);
 
 struct TrainingFigures {
   // Seconds from the end of one step to that of the next. On CUDA the next one's work is given
@@ -30,7 +24,7 @@ struct TrainingFigures {
   std::int64_t device_bytes = 0;  // taken from the GPU, by the engine and by kernels' scratch
   // Of steps behind those that were timed, each waited for and none a graph.
   double observed_step_seconds = 0.0;
-  std::vector<KernelTime> kernels;  // of all these steps
+  std::vector<engine::KernelTime> kernels;  // of all these steps
 };
 
 // On `device`, which is of the options' kind.

@@ -31,7 +31,7 @@ bench::TrainingBenchOptions options_on(const engine::Device& device) {
 }
 
 std::int64_t launches_of(const TrainingFigures& figures, const std::string& kernel) {
-  for (const bench::KernelTime& one : figures.kernels) {
+  for (const engine::KernelTime& one : figures.kernels) {
     if (one.kernel == kernel) return one.launches;
   }
   return 0;
@@ -50,7 +50,7 @@ void check_figures(const bench::TrainingBenchOptions& options, const TrainingFig
         (options.recompute == engine::Recompute::none ? 4 : 8));
   CHECK(launches_of(figures, "attention_backward") == 4);
   double seconds = 0.0;
-  for (const bench::KernelTime& kernel : figures.kernels) {
+  for (const engine::KernelTime& kernel : figures.kernels) {
     CHECK(kernel.seconds >= 0.0);
     seconds += kernel.seconds;
   }

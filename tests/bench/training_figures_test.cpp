@@ -5,7 +5,6 @@
 #include <thread>
 #include <vector>
 
-#include "bench/training/launch_times.h"
 #include "bench/training/training_report.h"
 #include "bench/training/training_run.h"
 #include "tests/support/catch.h"
@@ -13,7 +12,7 @@
 namespace obverse::tests {
 namespace {
 
-using bench::KernelTime;
+using engine::KernelTime;
 
 TEST_CASE("bench counts the operations of a training step", "[bench]") {
   // GPT-2 124M: 12 blocks of 12 x 768 x 768 weights, and the head.
@@ -21,24 +20,24 @@ TEST_CASE("bench counts the operations of a training step", "[bench]") {
   const double weights = 12.0 * 12.0 * 768.0 * 768.0 + 50257.0 * 768.0;
   const double scores = 12.0 * 12.0 * 768.0 * 1024.0;
   const double tokens = 8.0 * 1024.0;
-  CHECK(bench::step_operations(config, 8, 1024) ==
+  CHECK(engine::step_operations(config, 8, 1024) ==
         Approx(tokens * (6.0 * weights + scores / 2.0)).epsilon(1e-12));
   config.mask = engine::MaskKind::bidirectional;
-  CHECK(bench::step_operations(config, 8, 1024) ==
+  CHECK(engine::step_operations(config, 8, 1024) ==
         Approx(tokens * (6.0 * weights + scores)).epsilon(1e-12));
   // Fewer heads of keys and values, a gate, and no second table at the head.
   const auto llama = engine::transformer_preset("llama-1b");
   const double block = 2048.0 * (2048.0 + 2.0 * 512.0) + 2048.0 * 2048.0 + 3.0 * 2048.0 * 8192.0;
-  CHECK(bench::step_operations(llama, 1, 1) ==
+  CHECK(engine::step_operations(llama, 1, 1) ==
         Approx(6.0 * (16.0 * block + 2048.0 * 128256.0) + 6.0 * 16.0 * 2048.0).epsilon(1e-12));
 }
 
 TEST_CASE("bench sums launches by kernel, the most expensive one first", "[bench]") {
-  const auto kernels = bench::by_cost({{"norm", 1, 2.0},
-                                       {"matmul", 1, 3.0},
-                                       {"norm", 2, 0.5},
-                                       {"matmul", 1, 4.0},
-                                       {"add", 1, 0.0}});
+  const auto kernels = engine::by_cost({{"norm", 1, 2.0},
+                                        {"matmul", 1, 3.0},
+                                        {"norm", 2, 0.5},
+                                        {"matmul", 1, 4.0},
+                                        {"add", 1, 0.0}});
   REQUIRE(kernels.size() == 3);
   CHECK(kernels[0].kernel == "matmul");
   CHECK(kernels[0].launches == 2);
@@ -47,12 +46,12 @@ TEST_CASE("bench sums launches by kernel, the most expensive one first", "[bench
   CHECK(kernels[1].launches == 3);
   CHECK(kernels[1].seconds == 2.5);
   CHECK(kernels[2].kernel == "add");
-  CHECK(bench::by_cost({}).empty());
+  CHECK(engine::by_cost({}).empty());
 }
 
 TEST_CASE("bench's breakdown has the step's milliseconds, once each", "[bench]") {
   // Two steps of 10 ms, of which kernels take 9.
-  const std::string text = bench::describe({{"matmul", 6, 0.014}, {"add", 1, 0.004}}, 2, 0.010);
+  const std::string text = engine::describe({{"matmul", 6, 0.014}, {"add", 1, 0.004}}, 2, 0.010);
   CHECK(text ==
         "kernel                         launches    ms a step    share\n"
         "matmul                              3.0       7.0000    70.0%\n"
@@ -71,7 +70,7 @@ TEST_CASE("bench's observer times launches on the CPU while it lives", "[bench]"
   };
   CHECK_FALSE(launch("early", 0));
   {
-    bench::LaunchTimes times(device);
+    engine::LaunchTimes times(device);
     CHECK(times.totals().empty());
     CHECK(launch("short", 1));
     CHECK(launch("long", 15));
@@ -109,7 +108,7 @@ TEST_CASE("bench's figures of training come as text and as JSON", "[bench]") {
   figures.device_bytes = 20 << 20;
   figures.observed_step_seconds = 0.030;
   figures.kernels = {{"matmul", 200, 0.040}, {"adamw", 2, 0.006}};
-  const double operations = bench::step_operations(options.config, 8, 1024);
+  const double operations = engine::step_operations(options.config, 8, 1024);
   const bench::Ceiling ceiling{"cublas", operations / 0.010};
 
   const nlohmann::json json = bench::to_json(options, figures, ceiling);

@@ -12,7 +12,7 @@
 #include "kernels/core/stream.h"
 #endif
 
-namespace obverse::bench {
+namespace obverse::engine {
 
 struct KernelTime {
   std::string kernel;
@@ -28,13 +28,23 @@ std::vector<KernelTime> by_cost(const std::vector<KernelTime>& launches);
 std::string describe(const std::vector<KernelTime>& kernels, std::int64_t steps,
                      double step_seconds);
 
-// Times every launch on a device from its making on, on CUDA by events of the device's stream and
-// so by its own clock, on the CPU by the host's. Of kernels that the device does faster than the
-// host starts them, some microseconds, the host's time is what is measured. Of steps that are
-// replayed as graphs it learns nothing.
-class LaunchTimes : public engine::LaunchObserver {
+// A part of the program on the timeline of NVIDIA's profilers (NVTX), for as long as it lives; in
+// builds without a toolkit nothing. `name` is copied.
+class NamedRange {
  public:
-  explicit LaunchTimes(const engine::Device& device);
+  explicit NamedRange(const char* name);
+  ~NamedRange();
+  NamedRange(const NamedRange&) = delete;
+  NamedRange& operator=(const NamedRange&) = delete;
+};
+
+// Times every launch on a device from its making on, on CUDA by events of the device's stream and
+// so by its own clock, on the CPU by the host's, and makes it a NamedRange. Of kernels that the
+// device does faster than the host starts them, some microseconds, the host's time is what is
+// measured. Of steps that are replayed as graphs it learns nothing.
+class LaunchTimes : public LaunchObserver {
+ public:
+  explicit LaunchTimes(const Device& device);
   ~LaunchTimes() override;
   LaunchTimes(const LaunchTimes&) = delete;
   LaunchTimes& operator=(const LaunchTimes&) = delete;
@@ -51,7 +61,7 @@ class LaunchTimes : public engine::LaunchObserver {
   void mark();
   double seconds_of(std::size_t launch);
 
-  engine::Device device_;
+  Device device_;
   std::vector<std::string> names_;  // one for every two marks: before and after
   std::vector<double> host_marks_;
 #ifdef OBVERSE_WITH_CUDA
@@ -60,4 +70,4 @@ class LaunchTimes : public engine::LaunchObserver {
   std::exception_ptr failure_;
 };
 
-}  // namespace obverse::bench
+}  // namespace obverse::engine

@@ -1,13 +1,38 @@
-#include "bench/training/launch_times.h"
+#include "engine/training/launch_times.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <utility>
 
-#include "bench/support/timing.h"
+#ifdef OBVERSE_WITH_NVTX
+#include <nvtx3/nvToolsExt.h>
+#endif
 
-namespace obverse::bench {
+namespace obverse::engine {
+
+namespace {
+
+double seconds_now() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+// Named ranges on the timeline of NVIDIA's profilers, in builds with a toolkit.
+void begin_range([[maybe_unused]] const char* name) {
+#ifdef OBVERSE_WITH_NVTX
+  nvtxRangePushA(name);
+#endif
+}
+
+void end_range() {
+#ifdef OBVERSE_WITH_NVTX
+  nvtxRangePop();
+#endif
+}
+
+}  // namespace
 
 std::vector<KernelTime> by_cost(const std::vector<KernelTime>& launches) {
   std::map<std::string, KernelTime> found;
@@ -44,7 +69,7 @@ std::string describe(const std::vector<KernelTime>& kernels, std::int64_t steps,
   return text + line;
 }
 
-LaunchTimes::LaunchTimes(const engine::Device& device) : device_(device) { device_.observe(this); }
+LaunchTimes::LaunchTimes(const Device& device) : device_(device) { device_.observe(this); }
 
 LaunchTimes::~LaunchTimes() { device_.observe(nullptr); }
 
@@ -52,14 +77,14 @@ LaunchTimes::~LaunchTimes() { device_.observe(nullptr); }
 bool LaunchTimes::measures() const {
   if (failure_ != nullptr) return false;
 #ifdef OBVERSE_WITH_CUDA
-  if (device_.kind() == engine::DeviceKind::cuda) return !device_.stream().recording();
+  if (device_.kind() == DeviceKind::cuda) return !device_.stream().recording();
 #endif
   return true;
 }
 
 void LaunchTimes::mark() {
 #ifdef OBVERSE_WITH_CUDA
-  if (device_.kind() == engine::DeviceKind::cuda) {
+  if (device_.kind() == DeviceKind::cuda) {
     device_marks_.emplace_back().record(device_.stream());
     return;
   }
@@ -68,6 +93,7 @@ void LaunchTimes::mark() {
 }
 
 void LaunchTimes::before(const char* kernel) {
+  begin_range(kernel);
   if (!measures()) return;
   try {
     names_.emplace_back(kernel);
@@ -78,6 +104,7 @@ void LaunchTimes::before(const char* kernel) {
 }
 
 void LaunchTimes::after(const char* /*kernel*/) {
+  end_range();
   if (!measures()) return;
   try {
     mark();
@@ -88,12 +115,16 @@ void LaunchTimes::after(const char* /*kernel*/) {
 
 double LaunchTimes::seconds_of(std::size_t launch) {
 #ifdef OBVERSE_WITH_CUDA
-  if (device_.kind() == engine::DeviceKind::cuda) {
+  if (device_.kind() == DeviceKind::cuda) {
     return device_marks_[2 * launch + 1].seconds_since(device_marks_[2 * launch]);
   }
 #endif
   return host_marks_[2 * launch + 1] - host_marks_[2 * launch];
 }
+
+NamedRange::NamedRange(const char* name) { begin_range(name); }
+
+NamedRange::~NamedRange() { end_range(); }
 
 std::vector<KernelTime> LaunchTimes::totals() {
   if (failure_ != nullptr) std::rethrow_exception(failure_);
@@ -103,4 +134,4 @@ std::vector<KernelTime> LaunchTimes::totals() {
   return by_cost(launches);
 }
 
-}  // namespace obverse::bench
+}  // namespace obverse::engine
