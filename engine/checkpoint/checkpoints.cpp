@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/atomic_file.h"
+#include "engine/files/staged_file.h"
 
 namespace obverse::engine {
 namespace {

@@ -4,10 +4,10 @@
 #include <set>
 #include <stdexcept>
 
-#include "engine/checkpoint/atomic_file.h"
 #include "engine/checkpoint/hugging_face.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/checkpoint/weights.h"
+#include "engine/files/atomic_file.h"
 
 namespace obverse::engine {
 namespace {

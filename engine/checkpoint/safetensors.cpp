@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "engine/checkpoint/atomic_file.h"
+#include "engine/files/atomic_file.h"
 #include "kernels/core/check.h"
 
 namespace obverse::engine {

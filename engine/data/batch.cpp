@@ -17,6 +17,17 @@ std::int64_t target_count(const Example& example) {
          std::count(example.targets.begin(), example.targets.end(), kernels::kIgnoredTarget);
 }
 
+// Here for all devices: on CUDA the kernels cannot.
+void check_first_keys(const Example& example) {
+  std::int32_t least = 0;
+  for (std::size_t i = 0; i < example.first_keys.size(); ++i) {
+    const std::int32_t first = example.first_keys[i];
+    require(first >= least && first <= static_cast<std::int32_t>(i),
+            "[batch] expected a first key in [", least, ", ", i, "] at place ", i, ", got ", first);
+    least = first;
+  }
+}
+
 }  // namespace
 
 double total_weight(const std::vector<Example>& examples) {
@@ -37,12 +48,13 @@ std::int64_t token_count(const std::vector<Example>& examples, std::size_t first
 }
 
 std::int64_t BatchLayout::words() const {
-  return rows * ((weighted ? 3 : 2) * sequence + (padded ? 2 : 1));
+  const std::int64_t arrays = 2 + (weighted ? 1 : 0) + (packed ? 1 : 0);
+  return rows * (arrays * sequence + (padded ? 2 : 1));
 }
 
 bool BatchLayout::operator<(const BatchLayout& other) const {
-  return std::tie(rows, sequence, padded, weighted) <
-         std::tie(other.rows, other.sequence, other.padded, other.weighted);
+  return std::tie(rows, sequence, padded, weighted, packed) <
+         std::tie(other.rows, other.sequence, other.padded, other.weighted, other.packed);
 }
 
 BatchLayout batch_layout(const std::vector<Example>& examples, std::size_t first,
@@ -58,7 +70,11 @@ BatchLayout batch_layout(const std::vector<Example>& examples, std::size_t first
             example.targets.size(), " and ", example.inputs.size());
     longest = std::max(longest, example.inputs.size());
     shortest = std::min(shortest, example.inputs.size());
+    require(example.first_keys.empty() || example.first_keys.size() == example.inputs.size(),
+            "[batch] expected as many first_keys as inputs or none, got ",
+            example.first_keys.size(), " and ", example.inputs.size());
     layout.weighted = layout.weighted || example.weight != 1.0f;
+    layout.packed = layout.packed || !example.first_keys.empty();
   }
   layout.sequence = static_cast<std::int64_t>(longest);
   layout.padded = shortest < longest;
@@ -71,7 +87,8 @@ void write_batch(const BatchLayout& layout, const std::vector<Example>& examples
   std::int32_t* const ids = words;
   std::int32_t* const targets = ids + tokens;
   std::int32_t* const weights = targets + tokens;
-  std::int32_t* const prefixes = weights + (layout.weighted ? tokens : 0);
+  std::int32_t* const first_keys = weights + (layout.weighted ? tokens : 0);
+  std::int32_t* const prefixes = first_keys + (layout.packed ? tokens : 0);
   std::int32_t* const lengths = prefixes + layout.rows;
   for (std::int64_t row = 0; row < layout.rows; ++row) {
     const Example& example = examples[first + static_cast<std::size_t>(row)];
@@ -85,6 +102,12 @@ void write_batch(const BatchLayout& layout, const std::vector<Example>& examples
     };
     fill_row(ids, example.inputs, kPadding);
     fill_row(targets, example.targets, kernels::kIgnoredTarget);
+    if (layout.packed) {
+      check_first_keys(example);
+      // Padding sees nothing: what stands there must only not fall.
+      fill_row(first_keys, example.first_keys,
+               example.first_keys.empty() ? 0 : example.first_keys.back());
+    }
     prefixes[row] = example.prefix;
     if (layout.padded) lengths[row] = static_cast<std::int32_t>(length);
     if (layout.weighted) {
@@ -105,6 +128,7 @@ Batch batch_in(const Tensor& words, const BatchLayout& layout) {
   batch.ids = next({rows, sequence});
   batch.targets = next({rows, sequence});
   if (layout.weighted) batch.weights = next({rows, sequence}).read_as(DType::f32);
+  if (layout.packed) batch.first_keys = next({rows, sequence});
   batch.prefixes = next({rows});
   if (layout.padded) batch.lengths = next({rows});
   require(offset == words.elements() && tokens > 0, "[batch] expected ", offset, " words, got ",

@@ -16,22 +16,27 @@ struct Example {
   std::vector<std::int32_t> targets;  // as many as inputs
   std::int32_t prefix = 0;            // tokens that see each other both ways, for the prefix mask
   float weight = 1.0f;                // of each of its targets in the loss, a weighted mean
+  // Empty where the inputs are one document; else as many as inputs: for each, the place where its
+  // document starts. Attention does not look before it.
+  std::vector<std::int32_t> first_keys;
 
   void clear() {
     inputs.clear();
     targets.clear();
     prefix = 0;
     weight = 1.0f;
+    first_keys.clear();
   }
 };
 
 struct Batch {
-  Tensor ids;       // [batch, sequence] i32, padded with kPadding
-  Tensor targets;   // [batch, sequence] i32, padded with kIgnoredTarget
-  Tensor lengths;   // [batch] i32, undefined where all sequences are full
-  Tensor prefixes;  // [batch] i32
-  Tensor weights;   // like targets, of accumulator_of() the model's type; undefined where all
-                    // examples weigh 1
+  Tensor ids;         // [batch, sequence] i32, padded with kPadding
+  Tensor targets;     // [batch, sequence] i32, padded with kIgnoredTarget
+  Tensor lengths;     // [batch] i32, undefined where all sequences are full
+  Tensor prefixes;    // [batch] i32
+  Tensor first_keys;  // [batch, sequence] i32, undefined where every sequence is one document
+  Tensor weights;     // like targets, of accumulator_of() the model's type; undefined where all
+                      // examples weigh 1
   std::int64_t tokens = 0;        // inputs that are not padding
   std::int64_t target_count = 0;  // targets that count
 };
@@ -42,16 +47,18 @@ struct BatchLayout {
   std::int64_t rows = 0, sequence = 0;
   bool padded = false;    // lengths are there
   bool weighted = false;  // weights are there
+  bool packed = false;    // first_keys are there
 
   std::int64_t words() const;
   bool operator<(const BatchLayout& other) const;
 };
 
 // For `count` examples from `first` on, padded to the longest of them. REQUIRES: count > 0, no
-// example is empty.
+// example is empty, and first_keys are as many as inputs or none.
 BatchLayout batch_layout(const std::vector<Example>& examples, std::size_t first,
                          std::size_t count);
-// Writes the layout's words. REQUIRES: the layout is at least as long as any of the examples.
+// Writes the layout's words. REQUIRES: the layout is at least as long as any of the examples; their
+// first_keys never fall, and none is behind its own place.
 void write_batch(const BatchLayout& layout, const std::vector<Example>& examples, std::size_t first,
                  std::int32_t* words);
 // The arrays in words [layout.words()] i32, without their counts; weights in f32.

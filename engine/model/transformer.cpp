@@ -161,6 +161,7 @@ Variable Transformer::attend(Tape& tape, const Block& block, const Variable& inp
                                     .mask = c.mask,
                                     .lengths = model_input.lengths,
                                     .prefixes = model_input.prefixes,
+                                    .first_keys = model_input.first_keys,
                                     .slopes = slopes_});
   return onto_residual(tape, mixed, block.projection_weight, block.projection_bias, residual);
 }

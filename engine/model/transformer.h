@@ -17,6 +17,11 @@ struct ModelInput {
   Tensor ids;       // [batch, sequence] i32
   Tensor lengths;   // [batch] i32 in tokens, or undefined: all full
   Tensor prefixes;  // [batch] i32 in tokens; REQUIRES: defined where the config's mask is prefix
+  // [batch, sequence] i32, or undefined: where the document of each token starts in its sequence.
+  // Attention does not look before it, so that a sequence packed from documents gives what they
+  // give alone; but learned positions count on through the sequence. REQUIRES: the config's mask is
+  // causal.
+  Tensor first_keys;
 };
 
 // Looks into a forward pass, and may change it. Layers are numbered from 0.
@@ -41,6 +46,8 @@ struct Parameter {
 enum class Recompute { none, blocks };
 void to_json(nlohmann::json& json, const Recompute& recompute);
 void from_json(const nlohmann::json& json, Recompute& recompute);
+
+class DecodingCache;
 
 class Transformer {
  public:
@@ -71,7 +78,18 @@ class Transformer {
   Variable logits(Tape& tape, const ModelInput& input, Recompute recompute = Recompute::none) const;
   Variable logits(Tape& tape, const ModelInput& input, const ForwardHooks& hooks) const;
 
+  // What follows each row's text: reads ids [rows, added] i32 behind what the cache holds, and adds
+  // them to it. -> [rows, vocabulary] of accumulator_of() the model's type, the logits behind each
+  // row's last token. Of a row only the first counts[row] tokens are its own (all where `counts` is
+  // empty), the rest is padding; a row that has none keeps what it holds and gives logits of no
+  // meaning. Under the prefix mask what fills an empty row is its prefix. Throws
+  // std::invalid_argument where the cache has no room for `added` tokens in a row that has some,
+  // and where a prefix-masked model's rows do not begin together. (decoding_cache.h)
+  Tensor next_logits(const Tensor& ids, DecodingCache& cache,
+                     const std::vector<std::int32_t>& counts = {}) const;
+
  private:
+  struct CachedPass;
   struct Norm {
     Variable gain, bias;
   };
@@ -96,6 +114,11 @@ class Transformer {
                         const Variable& residual, const ForwardHooks& hooks) const;
   Variable onto_residual(Tape& tape, const Variable& input, const Variable& weight,
                          const Variable& bias, const Variable& residual) const;
+
+  Variable attend_cached(Tape& tape, std::int64_t layer, const Variable& input,
+                         const Variable& residual, const CachedPass& pass) const;
+  Variable run_cached_block(Tape& tape, std::int64_t layer, const Variable& input,
+                            const CachedPass& pass) const;
 
   TransformerConfig config_;
   Device device_;

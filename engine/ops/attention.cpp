@@ -29,6 +29,7 @@ void set_common(const kernels::AttentionShape& shape, const AttentionOptions& op
   set_views<const T>(shape, packed.span<T>(), arguments.query, arguments.key, arguments.value);
   arguments.lengths = options.lengths.span_or_empty<std::int32_t>();
   arguments.prefixes = options.prefixes.span_or_empty<std::int32_t>();
+  arguments.first_keys = options.first_keys.span_or_empty<std::int32_t>();
   arguments.slopes = options.slopes.span_or_empty<kernels::Accumulator<T>>();
 }
 

@@ -9,9 +9,11 @@ namespace obverse::engine {
 struct AttentionOptions {
   std::int64_t heads = 1, key_value_heads = 1;
   kernels::AttentionMask mask = kernels::AttentionMask::causal;
-  Tensor lengths;   // [batch] i32 in tokens, or undefined: all full
-  Tensor prefixes;  // [batch] i32 in tokens, for the prefix mask
-  Tensor slopes;    // [heads], ALiBi, or undefined
+  Tensor lengths;     // [batch] i32 in tokens, or undefined: all full
+  Tensor prefixes;    // [batch] i32 in tokens, for the prefix mask
+  Tensor first_keys;  // [batch, sequence] i32, for the causal mask: where each query's document
+                      // starts, as kernels/attention/attention.h has it; or undefined
+  Tensor slopes;      // [heads], ALiBi, or undefined
 };
 
 // packed [batch, sequence, (heads + 2 * key_value_heads) * head_size]: query heads, then key heads,

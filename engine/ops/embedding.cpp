@@ -6,7 +6,7 @@
 namespace obverse::engine {
 
 Variable embedding(Tape& tape, const Tensor& ids, const Variable& token_table,
-                   const Variable& position_table) {
+                   const Variable& position_table, const Tensor& first_positions) {
   require(ids.shape().dimensions() == 2, "[embedding] expected ids [batch, sequence], got ",
           ids.shape());
   const std::int64_t batch = ids.size(0), sequence = ids.size(1);
@@ -24,12 +24,14 @@ Variable embedding(Tape& tape, const Tensor& ids, const Variable& token_table,
     forward.ids = ids.span<std::int32_t>();
     forward.token_table = token_table.data().span<T>();
     forward.position_table = position_table.data().span_or_empty<T>();
+    forward.first_positions = first_positions.span_or_empty<std::int32_t>();
     forward.out = out.span<T>();
     OBVERSE_LAUNCH(tape.device(), embedding_forward, forward);
   });
   return tape.record(
       out, {&token_table, &position_table},
-      [batch, sequence, width, vocabulary, ids, token_gradient = token_table.gradient_handle(),
+      [batch, sequence, width, vocabulary, ids, first_positions,
+       token_gradient = token_table.gradient_handle(),
        position_gradient = position_table.gradient_handle()](const Tensor& output_gradient) {
         const Device& device = output_gradient.device();
         const Tensor token_sum = token_gradient
@@ -41,6 +43,7 @@ Variable embedding(Tape& tape, const Tensor& ids, const Variable& token_table,
         with_float_type(output_gradient.dtype(), [&]<typename T>(T) {
           kernels::EmbeddingBackward<T> backward{batch, sequence, width, vocabulary};
           backward.ids = ids.span<std::int32_t>();
+          backward.first_positions = first_positions.span_or_empty<std::int32_t>();
           backward.output_gradient = output_gradient.span<T>();
           backward.token_table_gradient = token_sum.span<kernels::Accumulator<T>>();
           backward.position_table_gradient = position_sum.span_or_empty<kernels::Accumulator<T>>();

@@ -7,7 +7,7 @@ namespace obverse::engine {
 namespace {
 
 Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size, double base,
-               bool inverse) {
+               const Tensor& first_positions, bool inverse) {
   const Tensor out = Tensor::empty(packed.device(), packed.shape(), packed.dtype());
   with_float_type(packed.dtype(), [&]<typename T>(T) {
     kernels::Rotary<T> arguments;
@@ -18,6 +18,7 @@ Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size,
     arguments.stride = packed.size(2);
     arguments.base = base;
     arguments.inverse = inverse;
+    arguments.first_positions = first_positions.span_or_empty<std::int32_t>();
     arguments.input = packed.span<T>();
     arguments.out = out.span<T>();
     OBVERSE_LAUNCH(packed.device(), rotary, arguments);
@@ -28,13 +29,14 @@ Tensor rotated(const Tensor& packed, std::int64_t heads, std::int64_t head_size,
 }  // namespace
 
 Variable rotary(Tape& tape, const Variable& packed, std::int64_t heads, std::int64_t head_size,
-                double base) {
+                double base, const Tensor& first_positions) {
   require(packed.shape().dimensions() == 3, "[rotary] expected [batch, sequence, width], got ",
           packed.shape());
   return tape.record(
-      rotated(packed.data(), heads, head_size, base, false), {&packed},
-      [heads, head_size, base, gradient = packed.gradient_handle()](const Tensor& output_gradient) {
-        gradient->add(rotated(output_gradient, heads, head_size, base, true));
+      rotated(packed.data(), heads, head_size, base, first_positions, false), {&packed},
+      [heads, head_size, base, first_positions,
+       gradient = packed.gradient_handle()](const Tensor& output_gradient) {
+        gradient->add(rotated(output_gradient, heads, head_size, base, first_positions, true));
       });
 }
 

@@ -162,8 +162,8 @@ Tensor DeviceSteps::run_micro_batches(const BatchLayout& layout) {
   for (std::int64_t i = 0; i < settings_.micro_batches; ++i) {
     const Batch batch =
         batch_in(inputs_.part(kScalarWords + i * layout.words(), {layout.words()}), layout);
-    const Variable logits =
-        model_.logits(tape_, {batch.ids, batch.lengths, batch.prefixes}, settings_.recompute);
+    const Variable logits = model_.logits(
+        tape_, {batch.ids, batch.lengths, batch.prefixes, batch.first_keys}, settings_.recompute);
     const Variable loss = cross_entropy(tape_, logits, batch.targets, batch.weights, 1.0, factor);
     losses_.part(i, {1}).copy_from(loss.data());
     tape_.backward(loss);

@@ -56,6 +56,14 @@ class Mixture final : public Objective {
     return sizes;
   }
 
+  std::int64_t longest_example(const TextSizes& texts) const override {
+    std::int64_t longest = 0;
+    for (const MixtureComponent& component : components_) {
+      longest = std::max(longest, component.objective->longest_example(texts));
+    }
+    return longest;
+  }
+
   void make_example(const Document& document, kernels::RandomSequence random,
                     Example& example) const override {
     // Of a draw that rounding leaves behind all weights the last one is drawn.

@@ -13,6 +13,13 @@ void make_next_token_example(const std::vector<std::int32_t>& tokens, Example& e
   example.targets.assign(tokens.begin() + 1, tokens.end());
 }
 
+std::int64_t Objective::longest_example(const TextSizes& texts) const {
+  const std::int64_t longest = model_sizes(texts).longest;
+  // A next-token example does not read its text's last token.
+  const bool shifted = longest == texts.longest && decoding() == Decoding::left_to_right;
+  return shifted ? longest - 1 : longest;
+}
+
 void Objective::read_question(const std::vector<std::int32_t>& before,
                               const std::vector<std::int32_t>& answer,
                               const std::vector<std::int32_t>& after, bool infill,

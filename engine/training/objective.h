@@ -58,6 +58,9 @@ class Objective {
   // What the model needs for texts of these sizes: at least as much.
   virtual TextSizes model_sizes(const TextSizes& texts) const { return texts; }
 
+  // Inputs of the longest example that texts of these sizes become: what the context has to hold.
+  virtual std::int64_t longest_example(const TextSizes& texts) const;
+
   // The training example of one visit to `document`. Every draw comes from `random`, which is keyed
   // by the run's seed and the number of the visit. `example` is overwritten; its memory is reused.
   virtual void make_example(const Document& document, kernels::RandomSequence random,

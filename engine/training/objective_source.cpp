@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/cross_entropy/cross_entropy.h"
-
 namespace obverse::engine {
 
 ObjectiveSource::ObjectiveSource(const Objective& objective, const std::vector<Document>& documents,
@@ -49,12 +47,7 @@ bool ObjectiveSource::rehearse(int occasion, std::vector<Example>& examples) {
                             kernels::RandomSequence({seed_, kernels::Purpose::objective, i}),
                             examples[i]);
   }
-  Example& first = examples.front();
-  const auto size = static_cast<std::size_t>(longest_);
-  if (occasion == 0 && lengthens_ && first.inputs.size() < size) {
-    first.inputs.resize(size, kPadding);
-    first.targets.resize(size, kernels::kIgnoredTarget);
-  }
+  if (occasion == 0 && lengthens_) lengthen(examples.front(), longest_);
   return true;
 }
 

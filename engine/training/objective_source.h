@@ -20,6 +20,7 @@ class ObjectiveSource final : public ExampleSource {
 
   void make(std::int64_t draw, Example& example) override;
   std::int64_t longest() const override { return longest_; }
+  std::int64_t epoch() const override { return static_cast<std::int64_t>(documents_.size()); }
   // With the longest, a middling and the shortest text among the shortest ones: one long text makes
   // a batch as long, and padded.
   bool rehearse(int occasion, std::vector<Example>& examples) override;

@@ -95,6 +95,7 @@ Trainer::Trainer(std::unique_ptr<ExampleSource> own, ExampleSource* other, const
   for (Example& example : examples_) {
     example.inputs.reserve(static_cast<std::size_t>(source_.longest()));
     example.targets.reserve(static_cast<std::size_t>(source_.longest()));
+    example.first_keys.reserve(static_cast<std::size_t>(source_.longest()));
   }
 }
 
@@ -116,8 +117,8 @@ void Trainer::draw_examples() {
 double Trainer::run_micro_batch(std::size_t first, double normalizer) {
   const auto count = static_cast<std::size_t>(options_.batch / options_.accumulation);
   const Batch batch = make_batch(model_.device(), examples_, first, count, model_.dtype());
-  const Variable logits =
-      model_.logits(tape_, {batch.ids, batch.lengths, batch.prefixes}, options_.recompute);
+  const Variable logits = model_.logits(
+      tape_, {batch.ids, batch.lengths, batch.prefixes, batch.first_keys}, options_.recompute);
   const Variable loss = cross_entropy(tape_, logits, batch.targets, batch.weights, normalizer);
   const double value = loss.data().item();
   tape_.backward(loss);

@@ -9,7 +9,8 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "engine/checkpoint/atomic_file.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/staged_file.h"
 
 namespace obverse::reversal {
 namespace {

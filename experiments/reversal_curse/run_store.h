@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/atomic_file.h"
+#include "engine/files/atomic_file.h"
 #include "experiments/reversal_curse/line_file.h"
 #include "experiments/reversal_curse/results.h"
 

@@ -128,9 +128,6 @@ Interval clustered_wilson(const std::vector<Observation>& observations, Facts fa
 
 namespace {
 
-// A seed's facts, in the order of their numbers.
-using SeedFacts = std::map<int, Cluster>;
-
 // Nothing where the draw holds nothing that was asked.
 std::optional<double> mean_of(const Cluster& total) {
   if (total.count == 0.0) return std::nullopt;
@@ -152,21 +149,19 @@ std::optional<double> mean_of_own_facts(const std::vector<std::vector<Cluster>>&
   return mean_of(total);
 }
 
-std::optional<double> mean_of_shared_facts(const std::vector<SeedFacts>& seeds,
-                                           const std::vector<int>& facts,
+// Each seed has a cluster for every fact; of one that it was not asked it is empty. `drawn_facts`
+// is memory that draws share.
+std::optional<double> mean_of_shared_facts(const std::vector<std::vector<Cluster>>& seeds,
+                                           std::vector<std::size_t>& drawn_facts,
                                            kernels::RandomSequence& draws) {
-  std::vector<int> drawn_facts;
-  for (std::size_t i = 0; i < facts.size(); ++i) {
-    drawn_facts.push_back(facts[draws.integer(facts.size())]);
-  }
+  for (std::size_t& fact : drawn_facts) fact = draws.integer(drawn_facts.size());
   Cluster total;
   for (std::size_t drawn = 0; drawn < seeds.size(); ++drawn) {
-    const SeedFacts& clusters = seeds[seeds.size() == 1 ? 0 : draws.integer(seeds.size())];
-    for (const int fact : drawn_facts) {
-      const auto found = clusters.find(fact);
-      if (found == clusters.end()) continue;  // not asked in this seed
-      total.sum += found->second.sum;
-      total.count += found->second.count;
+    const Cluster* const clusters =
+        seeds[seeds.size() == 1 ? 0 : draws.integer(seeds.size())].data();
+    for (const std::size_t fact : drawn_facts) {
+      total.sum += clusters[fact].sum;
+      total.count += clusters[fact].count;
     }
   }
   return mean_of(total);
@@ -178,31 +173,35 @@ Interval clustered_bootstrap(const std::vector<Observation>& observations,
                              std::uint64_t random_seed, Facts facts, int resamples) {
   kernels::require(resamples > 0, "[clustered_bootstrap] expected resamples above 0, got ",
                    resamples);
-  std::vector<int> all_facts;
+  std::map<int, std::size_t> places;  // of facts' numbers, in their order
+  std::size_t fact_count = 0;
   for (const auto& [key, cluster] : clusters_of_facts(observations, facts)) {
     if (std::isnan(cluster.sum)) return {kNaN, kNaN};
-    all_facts.push_back(key.second);
+    places.emplace(key.second, places.size());
+    ++fact_count;
   }
-  if (all_facts.size() < 2) return {kNaN, kNaN};
-  std::map<int, SeedFacts> by_seed;
+  if (fact_count < 2) return {kNaN, kNaN};
+  std::map<int, std::vector<Cluster>> by_seed;
+  const bool shared = facts == Facts::shared_by_seeds;
   for (const auto& [key, cluster] : clusters_of_facts(observations, Facts::own_of_each_seed)) {
-    by_seed[key.first][key.second] = cluster;
+    std::vector<Cluster>& clusters = by_seed[key.first];
+    if (!shared) {
+      clusters.push_back(cluster);
+      continue;
+    }
+    clusters.resize(places.size());
+    clusters[places.at(key.second)] = cluster;
   }
-  std::vector<SeedFacts> seeds;
-  std::vector<std::vector<Cluster>> own;
-  for (auto& [seed, clusters] : by_seed) {
-    std::vector<Cluster>& listed = own.emplace_back();
-    for (const auto& [fact, cluster] : clusters) listed.push_back(cluster);
-    seeds.push_back(std::move(clusters));
-  }
+  std::vector<std::vector<Cluster>> seeds;
+  for (auto& [seed, clusters] : by_seed) seeds.push_back(std::move(clusters));
+  std::vector<std::size_t> drawn_facts(places.size());
 
   std::vector<double> means;
   for (int resample = 0; resample < resamples; ++resample) {
     kernels::RandomSequence draws(
         {random_seed, kernels::Purpose::bootstrap, static_cast<std::uint64_t>(resample)});
-    const std::optional<double> drawn = facts == Facts::shared_by_seeds
-                                            ? mean_of_shared_facts(seeds, all_facts, draws)
-                                            : mean_of_own_facts(own, draws);
+    const std::optional<double> drawn =
+        shared ? mean_of_shared_facts(seeds, drawn_facts, draws) : mean_of_own_facts(seeds, draws);
     if (drawn) means.push_back(*drawn);
   }
   if (means.empty() || any_nan(means)) return {kNaN, kNaN};  // infinities of both signs

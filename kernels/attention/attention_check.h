@@ -38,6 +38,12 @@ void check_attention(const Arguments& x, const char* name) {
   if (s.mask == AttentionMask::prefix || !x.prefixes.empty()) {
     expect("prefixes", x.prefixes.size(), s.batch);
   }
+  if (!x.first_keys.empty()) {
+    require(s.mask == AttentionMask::causal, "[", name,
+            "] expected the causal mask for documents (first_keys), got the ",
+            s.mask == AttentionMask::prefix ? "prefix" : "bidirectional", " mask");
+    expect("first_keys", x.first_keys.size(), tokens);
+  }
   if constexpr (requires { x.query_gradient; }) {
     expect("output_gradient", x.output_gradient.size(), tokens * s.heads * s.head_size);
     expect_heads("query_gradient", x.query_gradient, s.heads);

@@ -24,8 +24,10 @@ using Visibility = AttentionVisibility<std::int64_t>;
 
 template <typename Arguments>
 Visibility visibility_of(const Arguments& x, std::int64_t batch) {
-  return {x.shape.mask, x.lengths.empty() ? x.shape.sequence : std::int64_t{x.lengths[batch]},
-          x.prefixes.empty() ? 0 : std::int64_t{x.prefixes[batch]}};
+  const std::int64_t sequence = x.shape.sequence;
+  return {x.shape.mask, x.lengths.empty() ? sequence : std::int64_t{x.lengths[batch]},
+          x.prefixes.empty() ? 0 : std::int64_t{x.prefixes[batch]},
+          x.first_keys.empty() ? x.first_keys : x.first_keys.subspan(batch * sequence, sequence)};
 }
 
 // Rows of one head, copied with their width padded by zeros to whole vectors.
@@ -43,25 +45,40 @@ template <typename T, int lanes>
 struct Attention {
   static std::int64_t padded(std::int64_t count) { return round_up(count, lanes); }
 
-  // body(index, lane) for every index below `count`, which is a multiple of lanes. Rows are short
+  // The whole vector that an index lies in.
+  static std::int64_t vector_start(std::int64_t index) { return index - index % lanes; }
+
+  // body(index, lane) for every index of [begin, end), both multiples of lanes. Rows are short
   // in small models, where a plain loop would spend its time on what is left behind its last whole
   // vector, one by one.
   template <typename Body>
-  static void for_each_lane(std::int64_t count, const Body& body) {
-    for (std::int64_t j = 0; j < count; j += lanes) {
+  static void for_each_lane(std::int64_t begin, std::int64_t end, const Body& body) {
+    for (std::int64_t j = begin; j < end; j += lanes) {
 #pragma omp simd
       for (int lane = 0; lane < lanes; ++lane) body(j + lane, lane);
     }
   }
 
-  // Scales the scores of the `visible` first keys, then masks those behind them, up to `count`.
-  static void scale_and_mask(T* scores, std::int64_t visible, std::int64_t count, T scale, T slope,
-                             std::int64_t query) {
+  // A row's keys: it sees those of [first, end), in whole vectors [vectors, vectors_end).
+  struct Row {
+    std::int64_t first, end, vectors, vectors_end;
+  };
+  static Row row_of(const Visibility& visibility, std::int64_t query) {
+    const std::int64_t end = visibility.keys(query);
+    const std::int64_t first = end == 0 ? 0 : visibility.first_key(query);
+    return {first, end, vector_start(first), padded(end)};
+  }
+
+  // Scales the scores that a row sees, and masks the rest of its vectors.
+  static void scale_and_mask(T* scores, const Row& row, T scale, T slope, std::int64_t query) {
     constexpr T kMasked = -std::numeric_limits<T>::infinity();
-    for_each_lane(
-        count, [&](std::int64_t j, int) { scores[j] = j < visible ? scores[j] * scale : kMasked; });
+    const std::int64_t end = row.end;
+    for_each_lane(row.vectors, row.vectors_end,
+                  [&](std::int64_t j, int) { scores[j] = j < end ? scores[j] * scale : kMasked; });
+    // Apart, for rows without documents to be no slower: there it is nothing.
+    std::fill(scores + row.vectors, scores + row.first, kMasked);
     if (slope == T(0)) return;
-    for (std::int64_t j = 0; j < visible; ++j) {
+    for (std::int64_t j = row.first; j < end; ++j) {
       scores[j] -= slope * static_cast<T>(query > j ? query - j : j - query);
     }
   }
@@ -98,19 +115,22 @@ struct Attention {
       const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
       for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
         const std::int64_t rows = std::min(kTile, sequence - begin);
+        // No query of the tile sees a key outside of [first, seen).
+        const std::int64_t first = vector_start(visibility.first_key(begin, begin + rows));
         const std::int64_t seen = visibility.keys(begin, begin + rows);
         std::fill(scores, scores + rows * keys, T(0));
         std::fill(sums, sums + rows * width, T(0));
         const T* query =
             x.query.elements.data() + (batch * sequence + begin) * x.query.stride + head * size;
-        small_matmul<T, lanes>(rows, padded(seen), size, {query, x.query.stride, 1}, key_transposed,
-                               keys, scores, keys);
+        small_matmul<T, lanes>(rows, padded(seen) - first, size, {query, x.query.stride, 1},
+                               key_transposed + first, keys, scores + first, keys);
         T inverse[kTile];
         for (std::int64_t i = 0; i < rows; ++i) {
-          inverse[i] =
-              softmax_row(x, visibility, batch, head, begin + i, slope, scores + i * keys, seen);
+          inverse[i] = softmax_row(x, visibility, batch, head, begin + i, slope, scores + i * keys,
+                                   first, seen);
         }
-        small_matmul<T, lanes>(rows, width, seen, {scores, keys, 1}, value, width, sums, width);
+        small_matmul<T, lanes>(rows, width, seen - first, {scores + first, keys, 1},
+                               value + first * width, width, sums, width);
         for (std::int64_t i = 0; i < rows; ++i) {
           T* out = x.out.data() + ((batch * sequence + begin + i) * shape.heads + head) * size;
           for (std::int64_t p = 0; p < size; ++p) out[p] = sums[i * width + p] * inverse[i];
@@ -119,34 +139,40 @@ struct Attention {
     }
   }
 
-  // Turns a row of scores into exponentials, zero where masked; returns 1 / their sum.
+  // Turns the scores [first, seen) of a row into exponentials, zero where masked; returns 1 / their
+  // sum.
   static T softmax_row(const AttentionForward<T>& x, const Visibility& visibility,
                        std::int64_t batch, std::int64_t head, std::int64_t query, T slope,
-                       T* scores, std::int64_t seen) {
-    const std::int64_t visible = visibility.keys(query);
+                       T* scores, std::int64_t first, std::int64_t seen) {
+    const Row row = row_of(visibility, query);
     T& log_sum_exp = x.log_sum_exp[(batch * x.shape.heads + head) * x.shape.sequence + query];
-    if (visible == 0) {
-      std::fill(scores, scores + seen, T(0));
+    if (row.end == 0) {
+      std::fill(scores + first, scores + seen, T(0));
       log_sum_exp = T(0);
       return T(0);
     }
-    const std::int64_t count = padded(visible);
-    scale_and_mask(scores, visible, count, static_cast<T>(x.shape.scale), slope, query);
+    scale_and_mask(scores, row, static_cast<T>(x.shape.scale), slope, query);
     T largest[lanes], sums[lanes] = {};
-    std::copy_n(scores, lanes, largest);
-    for_each_lane(count, [&](std::int64_t j, int lane) {
+    std::copy_n(scores + row.vectors, lanes, largest);
+    for_each_lane(row.vectors, row.vectors_end, [&](std::int64_t j, int lane) {
       largest[lane] = scores[j] > largest[lane] ? scores[j] : largest[lane];
     });
     const T maximum = *std::max_element(largest, largest + lanes);
-    for_each_lane(count, [&](std::int64_t j, int lane) {
+    for_each_lane(row.vectors, row.vectors_end, [&](std::int64_t j, int lane) {
       scores[j] = kernels::exp(scores[j] - maximum);
       sums[lane] += scores[j];
     });
     T sum = 0;
     for (const T part : sums) sum += part;
-    if (count < seen) std::fill(scores + count, scores + seen, T(0));
+    clear_others(scores, row, first, seen);
     log_sum_exp = maximum + std::log(sum);
     return T(1) / sum;
+  }
+
+  // Zeros for the keys [first, seen) that are in none of the row's vectors.
+  static void clear_others(T* values, const Row& row, std::int64_t first, std::int64_t seen) {
+    if (first < row.vectors) std::fill(values + first, values + row.vectors, T(0));
+    if (row.vectors_end < seen) std::fill(values + row.vectors_end, values + seen, T(0));
   }
 
   static void backward(const AttentionBackward<T>& x, std::int64_t batch, std::int64_t key_head) {
@@ -180,32 +206,34 @@ struct Attention {
       const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
       for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
         const std::int64_t rows = std::min(kTile, sequence - begin);
+        const std::int64_t first = vector_start(visibility.first_key(begin, begin + rows));
         const std::int64_t seen = visibility.keys(begin, begin + rows);
-        const std::int64_t first = batch * sequence + begin;  // token
-        copy_rows(x.query.elements.data() + first * x.query.stride + head * size, x.query.stride,
+        const std::int64_t token = batch * sequence + begin;
+        copy_rows(x.query.elements.data() + token * x.query.stride + head * size, x.query.stride,
                   rows, size, query, width);
-        copy_rows(x.output_gradient.data() + (first * shape.heads + head) * size,
+        copy_rows(x.output_gradient.data() + (token * shape.heads + head) * size,
                   shape.heads * size, rows, size, output_gradient, width);
         std::fill(weights, weights + rows * keys, T(0));
         std::fill(score_gradient, score_gradient + rows * keys, T(0));
         std::fill(query_gradient, query_gradient + rows * width, T(0));
-        small_matmul<T, lanes>(rows, padded(seen), size, {query, width, 1}, key_transposed, keys,
-                               weights, keys);
-        small_matmul<T, lanes>(rows, padded(seen), size, {output_gradient, width, 1},
-                               value_transposed, keys, score_gradient, keys);
+        small_matmul<T, lanes>(rows, padded(seen) - first, size, {query, width, 1},
+                               key_transposed + first, keys, weights + first, keys);
+        small_matmul<T, lanes>(rows, padded(seen) - first, size, {output_gradient, width, 1},
+                               value_transposed + first, keys, score_gradient + first, keys);
         for (std::int64_t i = 0; i < rows; ++i) {
-          score_gradient_row(x, visibility, batch, head, begin + i, slope, seen,
+          score_gradient_row(x, visibility, batch, head, begin + i, slope, first, seen,
                              output_gradient + i * width, weights + i * keys,
                              score_gradient + i * keys);
         }
-        small_matmul<T, lanes>(rows, width, seen, {score_gradient, keys, 1}, key, width,
-                               query_gradient, width);
-        small_matmul<T, lanes>(seen, width, rows, {score_gradient, 1, keys}, query, width,
-                               key_gradient, width);
-        small_matmul<T, lanes>(seen, width, rows, {weights, 1, keys}, output_gradient, width,
-                               value_gradient, width);
+        const std::int64_t count = seen - first;
+        small_matmul<T, lanes>(rows, width, count, {score_gradient + first, keys, 1},
+                               key + first * width, width, query_gradient, width);
+        small_matmul<T, lanes>(count, width, rows, {score_gradient + first, 1, keys}, query, width,
+                               key_gradient + first * width, width);
+        small_matmul<T, lanes>(count, width, rows, {weights + first, 1, keys}, output_gradient,
+                               width, value_gradient + first * width, width);
         for (std::int64_t i = 0; i < rows; ++i) {
-          std::memcpy(x.query_gradient.elements.data() + (first + i) * x.query_gradient.stride +
+          std::memcpy(x.query_gradient.elements.data() + (token + i) * x.query_gradient.stride +
                           head * size,
                       query_gradient + i * width, sizeof(T) * size);
         }
@@ -226,10 +254,10 @@ struct Attention {
   // masked.
   static void score_gradient_row(const AttentionBackward<T>& x, const Visibility& visibility,
                                  std::int64_t batch, std::int64_t head, std::int64_t query, T slope,
-                                 std::int64_t seen, const T* output_gradient, T* weights,
-                                 T* score_gradient) {
+                                 std::int64_t first, std::int64_t seen, const T* output_gradient,
+                                 T* weights, T* score_gradient) {
     const AttentionShape& shape = x.shape;
-    const std::int64_t visible = visibility.keys(query);
+    const Row row = row_of(visibility, query);
     const std::int64_t token = batch * shape.sequence + query;
     const T* out = x.out.data() + (token * shape.heads + head) * shape.head_size;
     T delta = 0;  // sum over the row of weight * its gradient, which equals out . output_gradient
@@ -237,16 +265,13 @@ struct Attention {
     for (std::int64_t p = 0; p < shape.head_size; ++p) delta += out[p] * output_gradient[p];
     const T scale = static_cast<T>(shape.scale);
     const T log_sum_exp = x.log_sum_exp[(batch * shape.heads + head) * shape.sequence + query];
-    const std::int64_t count = padded(visible);
-    scale_and_mask(weights, visible, count, scale, slope, query);
-    for_each_lane(count, [&](std::int64_t j, int) {
+    scale_and_mask(weights, row, scale, slope, query);
+    for_each_lane(row.vectors, row.vectors_end, [&](std::int64_t j, int) {
       weights[j] = kernels::exp(weights[j] - log_sum_exp);
       score_gradient[j] = weights[j] * (score_gradient[j] - delta) * scale;
     });
-    if (count < seen) {
-      std::fill(weights + count, weights + seen, T(0));
-      std::fill(score_gradient + count, score_gradient + seen, T(0));
-    }
+    clear_others(weights, row, first, seen);
+    clear_others(score_gradient, row, first, seen);
   }
 };
 
@@ -254,12 +279,20 @@ template <typename Arguments>
 void check(const Arguments& x, const char* name) {
   check_attention(x, name);
   const AttentionShape& s = x.shape;
-  if (x.lengths.empty() && x.prefixes.empty()) return;
+  if (x.lengths.empty() && x.prefixes.empty() && x.first_keys.empty()) return;
   for (std::int64_t b = 0; b < s.batch; ++b) {
     const Visibility v = visibility_of(x, b);
     require(v.length >= 0 && v.length <= s.sequence && v.prefix >= 0, "[", name,
             "] expected lengths in [0, ", s.sequence, "] and prefixes of at least 0, got ",
             v.length, " and ", v.prefix, " for sequence ", b);
+    if (x.first_keys.empty()) continue;
+    std::int32_t least = 0;
+    for (std::int64_t i = 0; i < v.length; ++i) {
+      const std::int32_t first = v.first_keys[i];
+      require(first >= least && first <= i, "[", name, "] expected a first key in [", least, ", ",
+              i, "] for query ", i, " of sequence ", b, ", got ", first);
+      least = first;
+    }
   }
 }
 

@@ -51,18 +51,23 @@ bool are_aligned(const AttentionShape& shape, const Arrays&... arrays) {
   return (is_aligned(shape, arrays) && ...);
 }
 
-// Calls body.template operator()<head>() for the head size that `size` is padded to.
-template <AttentionPass pass, typename Body>
-void with_head_size(std::int64_t size, const Body& body) {
-  switch (padded_head_size(size, pass)) {
+// Calls body.template operator()<head, documents>() for the head size that the call's is padded to,
+// and for whether it has documents.
+template <AttentionPass pass, typename Arguments, typename Body>
+void with_kernel(const Arguments& x, const Body& body) {
+  const auto with_head = [&]<int head>() {
+    x.first_keys.empty() ? body.template operator()<head, false>()
+                         : body.template operator()<head, true>();
+  };
+  switch (padded_head_size(x.shape.head_size, pass)) {
     case 32:
-      return body.template operator()<32>();
+      return with_head.template operator()<32>();
     case 64:
-      return body.template operator()<64>();
+      return with_head.template operator()<64>();
     case 128:
-      return body.template operator()<128>();
+      return with_head.template operator()<128>();
     case 256:
-      if constexpr (pass == AttentionPass::forward) return body.template operator()<256>();
+      if constexpr (pass == AttentionPass::forward) return with_head.template operator()<256>();
   }
 }
 
@@ -73,7 +78,7 @@ void attention_forward(const AttentionForward<T>& x, Stream& stream) {
   check(x, AttentionPass::forward, "attention_forward");
   const AttentionShape& s = x.shape;
   const bool aligned = are_aligned(s, x.query, x.key, x.value, x.out);
-  with_head_size<AttentionPass::forward>(s.head_size, [&]<int head>() {
+  with_kernel<AttentionPass::forward>(x, [&]<int head, bool documents>() {
     using Shared = ForwardShared<T, head>;
     static_assert(sizeof(Shared) == attention_shared_bytes(AttentionPass::forward, Shared::kTiles,
                                                            head, sizeof(T)) &&
@@ -84,7 +89,7 @@ void attention_forward(const AttentionForward<T>& x, Stream& stream) {
                      blocks_of(s.sequence, Shared::kTiles.queries)},
             .block = {static_cast<unsigned>(Shared::kTiles.threads())},
             .shared_bytes = sizeof(Shared)},
-           forward_kernel<T, head>, ForwardLaunch<T>{x, aligned});
+           forward_kernel<T, head, documents>, ForwardLaunch<T>{x, aligned});
   });
 }
 
@@ -115,7 +120,7 @@ void attention_backward(const AttentionBackward<T>& x, Stream& stream) {
             .shared_bytes = sizeof(Shared)},
            kernel, arguments);
   };
-  with_head_size<AttentionPass::key_value_gradient>(s.head_size, [&]<int head>() {
+  with_kernel<AttentionPass::key_value_gradient>(x, [&]<int head, bool documents>() {
     constexpr auto kKeys = AttentionPass::key_value_gradient;
     constexpr auto kQueries = AttentionPass::query_gradient;
     if constexpr (kAddsAtomically<T>) {
@@ -127,8 +132,8 @@ void attention_backward(const AttentionBackward<T>& x, Stream& stream) {
                    static_cast<std::size_t>(sums) * sizeof(float));
         arguments.query_sums = query_sums.span();
         start.template operator()<kAll, head>(
-            "attention_all_gradients", key_value_gradient_kernel<kAll, T, head>, s.key_value_heads,
-            BackwardShared<kAll, T, head>::kTiles.keys);
+            "attention_all_gradients", key_value_gradient_kernel<kAll, T, head, documents>,
+            s.key_value_heads, BackwardShared<kAll, T, head>::kTiles.keys);
         launch(stream,
                {.kernel = "attention_query_sums",
                 .grid = {static_cast<unsigned>(s.batch * s.heads),
@@ -140,10 +145,10 @@ void attention_backward(const AttentionBackward<T>& x, Stream& stream) {
       }
     }
     start.template operator()<kKeys, head>(
-        "attention_key_value_gradient", key_value_gradient_kernel<kKeys, T, head>,
+        "attention_key_value_gradient", key_value_gradient_kernel<kKeys, T, head, documents>,
         s.key_value_heads, BackwardShared<kKeys, T, head>::kTiles.keys);
     start.template operator()<kQueries, head>("attention_query_gradient",
-                                              query_gradient_kernel<T, head>, s.heads,
+                                              query_gradient_kernel<T, head, documents>, s.heads,
                                               BackwardShared<kQueries, T, head>::kTiles.queries);
   });
 }

@@ -25,16 +25,20 @@ template <typename T, int row_tiles>
 struct OnlineSoftmax {
   float maximum[row_tiles][2], sum[row_tiles][2];  // sums are of this lane's columns alone
 
-  __device__ __forceinline__ OnlineSoftmax() {
+  // Of rows that may see no key of the first parts, the maximum must be a number: -inf less itself
+  // is none. No score of theirs is below it.
+  static constexpr float kLowest = -1e30f;
+
+  __device__ __forceinline__ explicit OnlineSoftmax(float lowest) {
     OBVERSE_UNROLL
     for (int i = 0; i < 2 * row_tiles; ++i) {
-      maximum[i / 2][i % 2] = -INFINITY;
+      maximum[i / 2][i % 2] = lowest;
       sum[i / 2][i % 2] = 0.0f;
     }
   }
 
   // Turns scores into weights relative to the maximum so far, and brings `out` to that maximum.
-  // REQUIRES: every row of the first part has a score above -inf.
+  // REQUIRES: every row of the first part has a score above -inf, or started at kLowest.
   template <int column_tiles, int out_tiles>
   __device__ __forceinline__ void add(Sums<row_tiles, column_tiles>& scores,
                                       Sums<row_tiles, out_tiles>& out, float exponent_scale) {
@@ -79,7 +83,7 @@ struct OnlineSoftmax {
   }
 };
 
-template <typename T, int head>
+template <typename T, int head, bool documents>
 __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
     forward_kernel(ForwardLaunch<T> launch) {
   constexpr AttentionTiles kTiles = ForwardShared<T, head>::kTiles;
@@ -102,9 +106,11 @@ __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
 
   // Late queries see the most under a causal mask: the longest blocks start first.
   const int begin = (grid_size().y - 1 - block_index().y) * kQueries;
-  const AttentionVisibility<int> visibility = visibility_of(x, batch);
+  const AttentionVisibility<int> visibility = visibility_of<documents>(x, batch);
   const int seen = visibility.keys(begin, begin + kQueries);
   const int seen_by_all = visibility.keys(begin);
+  const int hidden_from_some = visibility.first_key_of_all(begin, begin + kQueries);
+  const int first_block = visibility.first_key(begin, begin + kQueries) / kKeys;
   const int key_blocks = quotient_up(seen, kKeys);
   const float exponent_scale = static_cast<float>(x.shape.scale) * Exponential<T>::kLogE;
   const float slope = slope_of(x, head_index);
@@ -118,14 +124,15 @@ __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
   };
   if (key_blocks > 0) {
     start_copy<kThreads, kQueries>(query, queries, begin, visibility.length);
-    start_keys(0);
+    start_keys(first_block);
   }
 
   const int warp_row = warp_index() * 16 * kRowTiles;
-  OnlineSoftmax<T, kRowTiles> softmax;
+  using Softmax = OnlineSoftmax<T, kRowTiles>;
+  Softmax softmax(documents ? Softmax::kLowest : -INFINITY);
   Sums<kRowTiles, head / 8> out{};
   OBVERSE_NO_UNROLL
-  for (int block = 0; block < key_blocks; ++block) {
+  for (int block = first_block; block < key_blocks; ++block) {
     // This block's keys are there, and every warp is done with the last one's.
     copy_async_wait<0>();
     block_barrier();
@@ -133,7 +140,7 @@ __global__ void __launch_bounds__(ForwardShared<T, head>::kTiles.threads())
 
     Sums<kRowTiles, kKeys / 8> scores{};
     multiply_rows<kUnrolled>(scores, query, warp_row, tile_of<head>(shared.key[block % 2]));
-    if (slope != 0.0f || (block + 1) * kKeys > seen_by_all) {
+    if (slope != 0.0f || (block + 1) * kKeys > seen_by_all || block * kKeys < hidden_from_some) {
       bias_and_mask<false>(scores, visibility, slope, begin + warp_row, block * kKeys);
     }
     softmax.add(scores, out, exponent_scale);

@@ -345,15 +345,22 @@ struct Exponential<float> {
   __device__ __forceinline__ static float of(float x) { return expf(x); }
 };
 
-template <typename Arguments>
+// Kernels exist for sequences of one document, which pay nothing for there being others, and of
+// several.
+template <bool documents, typename Arguments>
 __device__ __forceinline__ AttentionVisibility<int> visibility_of(const Arguments& x, int batch) {
   const int sequence = static_cast<int>(x.shape.sequence);
-  AttentionVisibility<int> result{x.shape.mask, sequence, 0};
+  AttentionVisibility<int> result{x.shape.mask, sequence, 0, {}};
   if (!x.lengths.empty()) {
     const int length = x.lengths[batch];
     result.length = length < 0 ? 0 : length < sequence ? length : sequence;
   }
-  if (!x.prefixes.empty()) result.prefix = x.prefixes[batch];
+  if constexpr (!documents) {
+    if (!x.prefixes.empty()) result.prefix = x.prefixes[batch];
+  } else {
+    result.mask = AttentionMask::causal;  // known to the compiler, which leaves out the others
+    result.first_keys = x.first_keys.subspan(std::int64_t{batch} * sequence, sequence);
+  }
   return result;
 }
 
@@ -361,6 +368,33 @@ __device__ __forceinline__ AttentionVisibility<int> visibility_of(const Argument
 template <typename Arguments>
 __device__ __forceinline__ float slope_of(const Arguments& x, int head) {
   return x.slopes.empty() ? 0.0f : x.slopes[head] / static_cast<float>(x.shape.scale);
+}
+
+// -inf for the keys of documents before a query's own. First keys are read from global memory,
+// which only blocks at a document's start do: registers for them would be held through all others.
+template <bool keys_are_rows, int row_tiles, int column_tiles>
+__device__ __forceinline__ void mask_documents(Sums<row_tiles, column_tiles>& scores,
+                                               const AttentionVisibility<int>& visibility,
+                                               int first_query, int first_key) {
+  const int last = visibility.length - 1;
+  const auto first_key_of = [&](int query) {
+    return visibility.first_key(query < last ? query : last);
+  };
+  constexpr int kRows = 2 * row_tiles, kColumns = 2 * column_tiles;
+  constexpr int kQueries = keys_are_rows ? kColumns : kRows;
+  constexpr int kKeys = keys_are_rows ? kRows : kColumns;
+  const auto row = [](int i) { return 8 * i + lane_row(); };
+  const auto column = [](int j) { return 8 * (j / 2) + j % 2 + lane_column(); };
+  OBVERSE_UNROLL
+  for (int i = 0; i < kQueries; ++i) {
+    const int first = first_key_of(first_query + (keys_are_rows ? column(i) : row(i))) - first_key;
+    OBVERSE_UNROLL
+    for (int j = 0; j < kKeys; ++j) {
+      const int of_row = keys_are_rows ? j : i, of_column = keys_are_rows ? i : j;
+      float& score = scores.at[of_row / 2][of_column / 2][2 * (of_row % 2) + of_column % 2];
+      if ((keys_are_rows ? row(j) : column(j)) < first) score = -INFINITY;
+    }
+  }
 }
 
 // The scores of queries from `first_query` on (rows) and keys from `first_key` on (columns) get
@@ -386,6 +420,9 @@ __device__ __forceinline__ void bias_and_mask(Sums<row_tiles, column_tiles>& sco
         if (key >= visibility.keys(query < last ? query : last)) score = -INFINITY;
       }
     }
+  }
+  if (!visibility.first_keys.empty()) {
+    mask_documents<keys_are_rows>(scores, visibility, first_query, first_key);
   }
 }
 

@@ -23,6 +23,7 @@ void check_embedding(const Arguments& x, std::int64_t table_elements,
               (position_elements % width == 0 && position_elements >= x.sequence * width),
           "[embedding] expected position table of at least ", x.sequence, " rows of ", width,
           ", got ", position_elements, " elements");
+  require_size_or_empty("embedding", "first_positions", x.batch, x.first_positions.size());
 }
 
 template <typename T>

@@ -38,8 +38,14 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(EmbeddingForward<T> x
   const std::int64_t token = warp_of_grid();
   if (token >= x.ids.size()) return;
   const std::int64_t id = x.ids[token], row = id * x.width, out = token * x.width;
-  const bool valid = id >= 0 && id < x.vocabulary, positions = !x.position_table.empty();
-  const std::int64_t position = positions ? token % x.sequence * x.width : 0;
+  const bool positions = !x.position_table.empty();
+  bool valid = id >= 0 && id < x.vocabulary;
+  std::int64_t position = positions ? token % x.sequence * x.width : 0;
+  if (positions && !x.first_positions.empty()) {
+    position += x.first_positions[token / x.sequence] * x.width;
+    valid = valid && position >= 0 && position < x.position_table.size();
+    if (!valid) position = 0;
+  }
   for (std::int64_t first = lane_index() * columns; first < x.width; first += kAtOnce * kStep) {
     float values[kAtOnce][columns], added[kAtOnce][columns] = {};
     OBVERSE_UNROLL
@@ -207,21 +213,31 @@ __global__ void __launch_bounds__(kThreads)
   add(of_long, sum);
 }
 
-// A warp adds up 32 times `columns` columns of one position over the batch.
+// The token of `row` that is at `position`; -1 where none is.
+template <typename T>
+__device__ __forceinline__ std::int64_t token_at(const EmbeddingBackward<T>& x, std::int64_t row,
+                                                 std::int64_t position) {
+  if (row >= x.batch) return -1;
+  if (!x.first_positions.empty()) position -= x.first_positions[row];
+  return position >= 0 && position < x.sequence ? row * x.sequence + position : -1;
+}
+
+// A warp adds up 32 times `columns` columns of one position, of `rows` that have a gradient, over
+// the batch.
 template <typename T, int columns>
 __global__ void __launch_bounds__(kThreads)
-    positions_kernel(EmbeddingBackward<T> x, std::int64_t slices) {
+    positions_kernel(EmbeddingBackward<T> x, std::int64_t rows, std::int64_t slices) {
   const std::int64_t position = warp_of_grid() / slices;
   const std::int64_t column = (warp_of_grid() % slices * kWarpSize + lane_index()) * columns;
-  if (position >= x.sequence || column >= x.width) return;
+  if (position >= rows || column >= x.width) return;
   float sums[columns] = {};
   OBVERSE_NO_UNROLL
   for (std::int64_t first = 0; first < x.batch; first += kAtOnce) {
     float values[kAtOnce][columns] = {};
     OBVERSE_UNROLL
     for (int i = 0; i < kAtOnce; ++i) {
-      const std::int64_t token = (first + i) * x.sequence + position;
-      if (first + i < x.batch) load_floats(values[i], x.output_gradient, token * x.width + column);
+      const std::int64_t token = token_at(x, first + i, position);
+      if (token >= 0) load_floats(values[i], x.output_gradient, token * x.width + column);
     }
     OBVERSE_UNROLL
     for (int i = 0; i < kAtOnce * columns; ++i) {
@@ -260,8 +276,10 @@ void add_gradients(const EmbeddingBackward<T>& x, Stream& stream) {
            x.token_table_gradient);
   }
   if (x.position_table_gradient.empty()) return;
-  launch(stream, shape_of("embedding positions", x.sequence * slices * kWarpSize),
-         &positions_kernel<T, columns>, x, slices);
+  const std::int64_t rows =
+      x.first_positions.empty() ? x.sequence : x.position_table_gradient.size() / x.width;
+  launch(stream, shape_of("embedding positions", rows * slices * kWarpSize),
+         &positions_kernel<T, columns>, x, rows, slices);
 }
 
 void check_tokens(std::int64_t tokens) {

@@ -1,8 +1,9 @@
 // out = epilogue(a * b): matrix product of row-major operands, either of them read transposed, with
 // an epilogue of bias, activation and residual, or accumulation into `out`; one product or a batch.
-// CPU: panels of our own where the target has AVX-512 (float), otherwise OpenBLAS; threads take
-// blocks of the output. CUDA: bf16 on tensor cores (mma.sync), float on the FMA units (no TF32);
-// sums are kept in float. Deterministic for a given thread count, on CUDA for a given device.
+// CPU: panels of our own where the target has AVX-512 (float), otherwise OpenBLAS, and for a few
+// rows of float dot products; threads take blocks of the output. CUDA: bf16 on tensor cores
+// (mma.sync), float on the FMA units (no TF32); sums are kept in float. Deterministic for a given
+// thread count, on CUDA for a given device.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@ namespace obverse::kernels {
 
 // Rotates the first `heads` heads of every token and copies the rest of it. Tokens are `stride`
 // elements apart (a packed projection whose query and key heads come first), and token t of a
-// sequence is at position t. Backward is the inverse rotation.
+// sequence is at position t behind that of the sequence's first. Backward is the inverse rotation.
 template <typename T>
 struct Rotary {
   std::int64_t batch = 0, sequence = 0;
@@ -19,8 +19,9 @@ struct Rotary {
   std::int64_t stride = 0;                // REQUIRES: stride >= heads * head_size
   double base = 10000.0;
   bool inverse = false;
-  Span<const T> input;  // [batch * sequence, stride]
-  Span<T> out;          // [batch * sequence, stride]; may be input itself
+  Span<const std::int32_t> first_positions;  // [batch], or empty: 0; REQUIRES: each at least 0
+  Span<const T> input;                       // [batch * sequence, stride]
+  Span<T> out;                               // [batch * sequence, stride]; may be input itself
 };
 
 namespace cpu {
@@ -28,7 +29,9 @@ template <typename T>
 void rotary(const Rotary<T>& arguments);
 }  // namespace cpu
 
-// Asynchronous, for float and bf16. Sines and cosines are those of the CPU, rounded to float.
+// Asynchronous, for float and bf16. Sines and cosines are those of the CPU, rounded to float. First
+// positions are in device memory, where nobody can throw: negative ones count as 0. REQUIRES: a
+// batch of at most 65535 where they are given.
 namespace cuda {
 class Stream;
 template <typename T>

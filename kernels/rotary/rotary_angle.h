@@ -21,6 +21,7 @@ void rotary_check(const Rotary<T>& x) {
           "[rotary] expected an even head_size above 0, got ", x.head_size);
   require(x.stride >= row, "[rotary] expected a stride of at least ", row, ", got ", x.stride);
   require(x.base > 0, "[rotary] expected a base above 0, got ", x.base);
+  require_size_or_empty("rotary", "first_positions", x.batch, x.first_positions.size());
   require_size("rotary", "input", count, x.input.size());
   require_size("rotary", "out", count, x.out.size());
 }
@@ -39,6 +40,10 @@ struct RotaryAngle {
     sine = sine * step_cosine + cosine * step_sine;
     cosine = turned;
   }
+  OBVERSE_HOST_DEVICE void advance(std::int64_t positions) {
+    OBVERSE_NO_UNROLL
+    for (std::int64_t i = 0; i < positions; ++i) advance();
+  }
 };
 
 // At the first position of block `block`.
@@ -49,6 +54,28 @@ OBVERSE_HOST_DEVICE inline RotaryAngle rotary_angle(double base, bool inverse,
   const double step = (inverse ? -1.0 : 1.0) * std::pow(base, exponent);
   const double start = static_cast<double>(block * kRotaryPositions) * step;
   return {std::cos(start), std::sin(start), std::cos(step), std::sin(step)};
+}
+
+// Calls write(index, angle) for positions `first` to `first + count`, index 0 and on, with the
+// values that they have in a sequence that begins at position 0.
+template <typename Write>
+OBVERSE_HOST_DEVICE inline void for_each_angle(double base, bool inverse, std::int64_t head_size,
+                                               std::int64_t pair, std::int64_t first,
+                                               std::int64_t count, const Write& write) {
+  OBVERSE_NO_UNROLL
+  for (std::int64_t index = 0; index < count;) {
+    const std::int64_t position = first + index, within = position % kRotaryPositions;
+    RotaryAngle angle = rotary_angle(base, inverse, head_size, position / kRotaryPositions, pair);
+    angle.advance(within);
+    // In a loop of its own, which calls nothing: the angle stays in registers.
+    const std::int64_t left = kRotaryPositions - within;
+    const std::int64_t end = count < index + left ? count : index + left;
+    OBVERSE_NO_UNROLL
+    for (; index < end; ++index) {
+      write(index, angle);
+      angle.advance();
+    }
+  }
 }
 
 }  // namespace obverse::kernels

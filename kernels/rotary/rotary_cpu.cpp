@@ -19,18 +19,16 @@ struct AngleTable {
   T sine[kPositions][kPairs];
 };
 
+// For `positions` positions from `first` on.
 template <typename T>
-void fill_table(const Rotary<T>& arguments, std::int64_t block, std::int64_t first_pair,
-                std::int64_t pairs, AngleTable<T>& table) {
-  const std::int64_t end = std::min(kPositions, arguments.sequence - block * kPositions);
+void fill_table(const Rotary<T>& arguments, std::int64_t first, std::int64_t positions,
+                std::int64_t first_pair, std::int64_t pairs, AngleTable<T>& table) {
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    RotaryAngle angle = rotary_angle(arguments.base, arguments.inverse, arguments.head_size, block,
-                                     first_pair + pair);
-    for (std::int64_t position = 0; position < end; ++position) {
-      table.cosine[position][pair] = static_cast<T>(angle.cosine);
-      table.sine[position][pair] = static_cast<T>(angle.sine);
-      angle.advance();
-    }
+    for_each_angle(arguments.base, arguments.inverse, arguments.head_size, first_pair + pair, first,
+                   positions, [&](std::int64_t index, const RotaryAngle& angle) {
+                     table.cosine[index][pair] = static_cast<T>(angle.cosine);
+                     table.sine[index][pair] = static_cast<T>(angle.sine);
+                   });
   }
 }
 
@@ -66,18 +64,25 @@ void copy_rest(const Rotary<T>& arguments, std::int64_t token) {
 }
 
 // Work items are (block of positions, sequence of the batch), the blocks outermost so that a table
-// serves many items.
+// serves many items: all that have the same first position.
 template <std::int64_t kConstantPairs, typename T>
 void rotate_items(const Rotary<T>& arguments, std::int64_t begin, std::int64_t end,
                   std::int64_t first_pair, std::int64_t pairs) {
   const bool copies = first_pair == 0 && arguments.out.data() != arguments.input.data();
   AngleTable<T> table;
-  std::int64_t tabulated = -1;
+  std::int64_t tabulated = -1, tabulated_first = -1;
   for (std::int64_t item = begin; item < end; ++item) {
     const std::int64_t block = item / arguments.batch, sequence = item % arguments.batch;
-    if (block != tabulated) fill_table(arguments, block, first_pair, pairs, table);
-    tabulated = block;
     const std::int64_t positions = std::min(kPositions, arguments.sequence - block * kPositions);
+    const std::int64_t first =
+        block * kPositions +
+        (arguments.first_positions.empty() ? 0 : arguments.first_positions[sequence]);
+    // The last block of a sequence has fewer positions.
+    if (block != tabulated || first != tabulated_first) {
+      fill_table(arguments, first, positions, first_pair, pairs, table);
+    }
+    tabulated = block;
+    tabulated_first = first;
     for (std::int64_t position = 0; position < positions; ++position) {
       const std::int64_t token = sequence * arguments.sequence + block * kPositions + position;
       rotate_token<kConstantPairs>(arguments, token, first_pair, pairs, table.cosine[position],
@@ -92,6 +97,9 @@ void rotate_items(const Rotary<T>& arguments, std::int64_t begin, std::int64_t e
 template <typename T>
 void rotary(const Rotary<T>& arguments) {
   rotary_check(arguments);
+  for (const std::int32_t first : arguments.first_positions) {
+    require(first >= 0, "[rotary] expected first_positions of at least 0, got ", first);
+  }
   const std::int64_t blocks = quotient_up(arguments.sequence, kPositions);
   const std::int64_t half = arguments.head_size / 2;
   parallel_rows(blocks * arguments.batch, kPositions * arguments.stride,

@@ -19,6 +19,8 @@ static_assert(kRotaryPositions % kPositions == 0);
 static_assert(kPositions * kPairs <= kThreads);
 // How many heads, or groups of what is copied, a thread has under way.
 constexpr int kHeads = 2, kCopies = 4;
+// A grid's most blocks in its second and third dimension.
+constexpr std::int64_t kMostBlocksAcross = 65535;
 
 struct Shared {
   SharedArray<float, kPositions * kPairs> cosine, sine;
@@ -26,7 +28,7 @@ struct Shared {
 
 // One block's part.
 struct Part {
-  std::int64_t first_position, first_pair, first_sequence;
+  std::int64_t first_position, first_pair, first_sequence;  // positions within the sequence
   std::int64_t sequences;
   int positions, pairs;
 };
@@ -36,19 +38,18 @@ template <typename T>
 __device__ __forceinline__ void tabulate(const Rotary<T>& x, const Part& part, Shared& shared) {
   const int pair = lane_index();
   if (pair >= part.pairs) return;
-  RotaryAngle angle = rotary_angle(x.base, x.inverse, x.head_size,
-                                   part.first_position / kRotaryPositions, part.first_pair + pair);
-  OBVERSE_NO_UNROLL
-  for (auto skipped = part.first_position % kRotaryPositions; skipped > 0; --skipped) {
-    angle.advance();
+  std::int64_t first = part.first_position;
+  if (!x.first_positions.empty()) {
+    const std::int64_t of_sequence = x.first_positions[part.first_sequence];
+    first += of_sequence > 0 ? of_sequence : 0;
   }
   const auto cosine = shared.cosine.span(), sine = shared.sine.span();
-  OBVERSE_NO_UNROLL
-  for (int position = 0; position < kPositions; ++position) {
-    cosine.store(position * kPairs + pair, static_cast<float>(angle.cosine));
-    sine.store(position * kPairs + pair, static_cast<float>(angle.sine));
-    angle.advance();
-  }
+  for_each_angle(x.base, x.inverse, x.head_size, part.first_pair + pair, first, part.positions,
+                 [&](std::int64_t index, const RotaryAngle& angle) {
+                   const int at = static_cast<int>(index) * kPairs + pair;
+                   cosine.store(at, static_cast<float>(angle.cosine));
+                   sine.store(at, static_cast<float>(angle.sine));
+                 });
 }
 
 // Item `number` of the part's tokens, each of `items`: which token, and which of its items.
@@ -198,7 +199,11 @@ void rotary(const Rotary<T>& x, Stream& stream) {
   const std::int64_t tiles = quotient_up(x.sequence, kPositions);
   const std::int64_t chunks = quotient_up(half, kPairs);
   const std::int64_t parts = quotient_up(stream.multiprocessors() * kBlocksEach, tiles * chunks);
-  const std::int64_t sequences = quotient_up(x.batch, std::min(parts, x.batch));
+  // A block's sequences share one table.
+  const bool apart = !x.first_positions.empty();
+  require(!apart || x.batch <= kMostBlocksAcross, "[rotary] expected a batch of at most ",
+          kMostBlocksAcross, " with first_positions, got ", x.batch);
+  const std::int64_t sequences = apart ? 1 : quotient_up(x.batch, std::min(parts, x.batch));
   const bool whole = half % kGroup == 0 && x.stride % kGroup == 0 && all_aligned_16(x.input, x.out);
   launch(stream,
          {.kernel = "rotary",

@@ -21,6 +21,7 @@ struct AttentionCase {
   bool alibi = false;
   std::int64_t gap = 0;    // between the tokens of the packed projection
   std::int64_t start = 0;  // before the first of them
+  std::vector<std::int32_t> first_keys = {};
 
   std::int64_t stride() const {
     return (shape.heads + 2 * shape.key_value_heads) * shape.head_size + gap;
@@ -35,6 +36,11 @@ struct AttentionCase {
   }
   bool sees(std::int64_t batch, std::int64_t query, std::int64_t key) const {
     if (query >= length(batch) || key >= length(batch)) return false;
+    if (!first_keys.empty()) {
+      const std::int32_t first =
+          first_keys[static_cast<std::size_t>(batch * shape.sequence + query)];
+      if (key < std::min<std::int64_t>(first, query)) return false;
+    }
     if (shape.mask == AttentionMask::bidirectional || key <= query) return true;
     return shape.mask == AttentionMask::prefix && key < prefixes[static_cast<std::size_t>(batch)];
   }
@@ -56,7 +62,8 @@ struct AttentionCase {
            ", head_size " + std::to_string(shape.head_size) + ", mask " +
            std::to_string(static_cast<int>(shape.mask)) + ", lengths" + list(lengths) +
            ", prefixes" + list(prefixes) + ", alibi " + std::to_string(alibi) + ", gap " +
-           std::to_string(gap) + ", start " + std::to_string(start);
+           std::to_string(gap) + ", start " + std::to_string(start) + ", documents " +
+           std::to_string(!first_keys.empty());
   }
 };
 
@@ -79,6 +86,22 @@ inline AttentionCase make_case(std::int64_t head_size, std::int64_t sequence, At
     }
   }
   return c;
+}
+
+// Gives every sequence documents of these lengths, one behind the other and from the first again.
+inline void set_documents(AttentionCase& c, const std::vector<std::int32_t>& lengths) {
+  c.first_keys.clear();
+  for (std::int64_t b = 0; b < c.shape.batch; ++b) {
+    auto next = static_cast<std::size_t>(b);  // every sequence starts with another
+    std::int32_t start = 0;
+    for (std::int32_t i = 0; i < c.shape.sequence; ++i) {
+      if (i == start + lengths[next % lengths.size()]) {
+        start = i;
+        ++next;
+      }
+      c.first_keys.push_back(start);
+    }
+  }
 }
 
 // Every step of attention with the whole score matrix, as one would write it down. In double it is
@@ -113,7 +136,7 @@ struct Plain {
                                           head * s.head_size);
         };
         for (std::int64_t i = 0; i < s.sequence; ++i) {
-          if (!c.sees(b, i, 0)) continue;
+          if (!c.sees(b, i, i)) continue;
           const auto o = static_cast<std::size_t>((b * s.sequence + i) * s.heads + h) * size;
           const std::size_t q = at(i, h);
           std::vector<std::int64_t> keys;

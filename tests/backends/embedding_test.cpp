@@ -35,8 +35,9 @@ constexpr std::int64_t kMorePositions = 2;  // than the sequence has
 
 template <typename T>
 std::vector<T> forward(const Shape& shape, const std::vector<std::int32_t>& id_values,
-                       const std::vector<T>& table_values, const std::vector<T>& positions_values) {
-  Guarded<std::int32_t> ids(id_values, 1);
+                       const std::vector<T>& table_values, const std::vector<T>& positions_values,
+                       const std::vector<std::int32_t>& first_values = {}) {
+  Guarded<std::int32_t> ids(id_values, 1), firsts(first_values, 1);
   Guarded<T> table(table_values, shape.shift), positions(positions_values, shape.shift);
   auto out = Guarded<T>::poisoned(shape.tokens() * shape.width, shape.shift);
   kernels::EmbeddingForward<T> x;
@@ -47,6 +48,7 @@ std::vector<T> forward(const Shape& shape, const std::vector<std::int32_t>& id_v
   x.ids = ids.span();
   x.token_table = table.span();
   x.position_table = positions.span();
+  x.first_positions = firsts.span();
   x.out = out.span();
   OBVERSE_RUN(embedding_forward, x);
   return out.to_vector();
@@ -75,11 +77,45 @@ TEMPLATE_TEST_CASE("embedding forward equals plain loops", "[embedding]", OBVERS
   }
 }
 
+// Of a row's first token, so that the last row ends with the table.
+std::vector<std::int32_t> first_positions(const Shape& shape) {
+  std::vector<std::int32_t> firsts;
+  for (std::int64_t row = 0; row < shape.batch; ++row) {
+    firsts.push_back(
+        static_cast<std::int32_t>((shape.batch - 1 - row) % 2 == 0 ? kMorePositions : row % 2));
+  }
+  return firsts;
+}
+
+TEMPLATE_TEST_CASE("embedding's rows may begin at any position", "[embedding]",
+                   OBVERSE_BACKEND_TYPES) {
+  using T = TestType;
+  for (const Shape& shape : kShapes) {
+    const auto width = static_cast<std::size_t>(shape.width);
+    const auto ids = random_ids(shape.tokens(), shape.vocabulary, 1);
+    const auto firsts = first_positions(shape);
+    const auto table = normal_in<T>(shape.vocabulary * shape.width, 2);
+    const auto positions = normal_in<T>((shape.sequence + kMorePositions) * shape.width, 3);
+    std::vector<T> expected;
+    for (std::size_t i = 0; i < ids.size() * width; ++i) {
+      const std::size_t token = i / width, column = i % width;
+      const auto sequence = static_cast<std::size_t>(shape.sequence);
+      const std::size_t position =
+          static_cast<std::size_t>(firsts[token / sequence]) + token % sequence;
+      expected.emplace_back(
+          static_cast<float>(table[static_cast<std::size_t>(ids[token]) * width + column]) +
+          static_cast<float>(positions[position * width + column]));
+    }
+    check_same_bits(forward(shape, ids, table, positions, firsts), expected, shape.name());
+  }
+}
+
 template <typename T>
 struct BackwardCall {
   Shape shape;
   std::vector<std::int32_t> ids;
   bool with_positions = true;
+  std::vector<std::int32_t> firsts = {};
 
   std::vector<T> output_gradient() const { return normal_in<T>(shape.tokens() * shape.width, 4); }
   // What is there before.
@@ -94,7 +130,7 @@ struct BackwardCall {
 template <typename T>
 std::vector<float> backward(const BackwardCall<T>& call) {
   const Shape& shape = call.shape;
-  Guarded<std::int32_t> ids(call.ids, 1);
+  Guarded<std::int32_t> ids(call.ids, 1), firsts(call.firsts, 1);
   Guarded<T> output_gradient(call.output_gradient(), shape.shift);
   Guarded<float> table(call.table(), shape.shift), positions(call.positions(), shape.shift);
   kernels::EmbeddingBackward<T> x;
@@ -103,6 +139,7 @@ std::vector<float> backward(const BackwardCall<T>& call) {
   x.width = shape.width;
   x.vocabulary = shape.vocabulary;
   x.ids = ids.span();
+  x.first_positions = firsts.span();
   x.output_gradient = output_gradient.span();
   x.token_table_gradient = table.span();
   x.position_table_gradient = positions.span();
@@ -128,7 +165,10 @@ std::vector<Number> plain_backward(const BackwardCall<T>& call) {
     if (id >= 0 && id < call.shape.vocabulary) {
       result[static_cast<std::size_t>(id) * width + column] += value;
     }
-    const std::size_t position = token % static_cast<std::size_t>(call.shape.sequence);
+    const auto sequence = static_cast<std::size_t>(call.shape.sequence);
+    const std::size_t position =
+        token % sequence +
+        (call.firsts.empty() ? 0 : static_cast<std::size_t>(call.firsts[token / sequence]));
     if (call.with_positions) result[table.size() + position * width + column] += value;
   }
   return result;
@@ -156,6 +196,9 @@ TEMPLATE_TEST_CASE("embedding backward adds every token's gradient to its row", 
       check_backward<TestType>(
           {shape, random_ids(shape.tokens(), shape.vocabulary, 1), with_positions}, shape.name());
     }
+    check_backward<TestType>(
+        {shape, random_ids(shape.tokens(), shape.vocabulary, 1), true, first_positions(shape)},
+        shape.name() + " from other positions");
   }
 }
 
@@ -213,6 +256,20 @@ TEMPLATE_TEST_CASE("embedding shows ids that are out of range and adds them nowh
     }
     check_backward<T>({shape, ids}, shape.name());
     check_backward<T>({shape, std::vector<std::int32_t>(ids.size(), -1)}, shape.name());
+  }
+}
+#endif
+
+#ifndef OBVERSE_BACKEND_CPU
+TEMPLATE_TEST_CASE("embedding shows positions that are out of range", "[embedding]",
+                   OBVERSE_BACKEND_TYPES) {
+  using T = TestType;
+  const Shape shape{3, 4, 8, 6};
+  const auto out = forward(shape, random_ids(12, 6, 1), normal_in<T>(6 * 8, 2),
+                           normal_in<T>(6 * 8, 3), {-1, 2, 4});
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t token = i / 8;
+    CHECK(std::isnan(static_cast<float>(out[i])) == (token == 0 || token >= 10));
   }
 }
 #endif

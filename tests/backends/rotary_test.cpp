@@ -21,6 +21,7 @@ struct Case {
   std::int64_t shift_out = -1;
   double base = 10000.0;
   bool inverse = false;
+  std::vector<std::int32_t> firsts = {};
 
   std::int64_t stride() const { return heads * head_size + gap; }
   std::int64_t elements() const { return batch * sequence * stride(); }
@@ -65,6 +66,8 @@ std::vector<T> rotated(const Case& shape, const std::vector<T>& values, bool in_
   x.stride = shape.stride();
   x.base = shape.base;
   x.inverse = shape.inverse;
+  Guarded<std::int32_t> firsts(shape.firsts, 1);
+  x.first_positions = firsts.span();
   x.input = input.span();
   x.out = written.span();
   OBVERSE_RUN(rotary, x);
@@ -123,6 +126,32 @@ TEMPLATE_TEST_CASE("rotary equals double arithmetic, in place too, and copies th
         FAIL_CHECK("element " << i << " is to be copied");
         break;
       }
+    }
+  }
+}
+
+// Parts of a text at their own positions have the bits that they have in the whole text.
+TEMPLATE_TEST_CASE("rotary's sequences may begin at any position", "[rotary]",
+                   OBVERSE_BACKEND_TYPES) {
+  using T = TestType;
+  for (const std::int64_t head_size : {12, 80}) {
+    const Case whole{1, 110, 2, head_size, 8};
+    const auto values = normal_in<T>(whole.elements(), 1);
+    const auto turned = rotated(whole, values, false);
+    for (const std::int64_t sequence : {40, 1, 9}) {
+      std::vector<std::int32_t> firsts{3, 0, 70, 32, 3, 31};
+      // More than there are blocks at a time: none has several rows.
+      for (std::int32_t i = 0; sequence == 1 && i < 300; ++i) firsts.push_back(i % 109);
+      std::vector<T> input, expected;
+      for (const std::int32_t first : firsts) {
+        const std::int64_t begin = first * whole.stride(), end = begin + sequence * whole.stride();
+        input.insert(input.end(), values.begin() + begin, values.begin() + end);
+        expected.insert(expected.end(), turned.begin() + begin, turned.begin() + end);
+      }
+      Case parts{static_cast<std::int64_t>(firsts.size()), sequence, 2, head_size, 8};
+      parts.firsts = firsts;
+      check_same_bits(rotated(parts, input, false), expected, "out");
+      check_deterministic([&] { return rotated(parts, input, true); }, "in place");
     }
   }
 }
@@ -191,6 +220,9 @@ TEST_CASE("rotary names what is wrong", "[rotary]") {
   CHECK(message() == "[rotary] expected out of 64 elements, got 63");
   x.input = few.span();
   CHECK(message() == "[rotary] expected input of 64 elements, got 63");
+  Buffer<std::int32_t> firsts(std::vector<std::int32_t>(3));
+  x.first_positions = firsts.span();
+  CHECK(message() == "[rotary] expected first_positions of 2 elements or none, got 3");
   x.base = 0;
   CHECK(message() == "[rotary] expected a base above 0, got 0");
   x.batch = -1;

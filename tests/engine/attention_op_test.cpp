@@ -54,6 +54,26 @@ TEST_CASE("attention equals central differences under every mask and option",
   }
 }
 
+TEST_CASE("attention over documents equals central differences", "[attention_op][device]") {
+  for (const bool padded : {false, true}) {
+    for (const bool slopes : {false, true}) {
+      INFO("padded " << padded << ", slopes " << slopes);
+      check_op_gradients({{"packed", {2, 5, (4 + 2 * 2) * 4}, 1}},
+                         [&](Tape& tape, const std::vector<Variable>& x) {
+                           const Device& device = tape.device();
+                           AttentionOptions options{.heads = 4, .key_value_heads = 2};
+                           options.first_keys = Tensor::from<std::int32_t>(
+                               device, {2, 5}, {0, 0, 2, 2, 2, 0, 1, 1, 1, 4});
+                           if (padded) options.lengths = integers({5, 3}, device);
+                           if (slopes) {
+                             options.slopes = engine::alibi_slopes(device, 4, x[0].data().dtype());
+                           }
+                           return attention(tape, x[0], options);
+                         });
+    }
+  }
+}
+
 // How many keys each of four queries sees. Static, because GCC 12.2 at -O2 and above (its SLP
 // vectorizer) turns a list of doubles such as {12, 12, 12, 0} on the stack here into four twelves.
 constexpr int kCausal[] = {1, 2, 3, 4}, kCausalOfTwo[] = {1, 2, 0, 0};
@@ -102,6 +122,13 @@ TEST_CASE("rotary equals central differences", "[attention_op][device]") {
   }
 }
 
+TEST_CASE("rotary from any position equals central differences", "[attention_op][device]") {
+  check_op_gradients({{"packed", {2, 5, 4 * 6}, 1}},
+                     [&](Tape& tape, const std::vector<Variable>& x) {
+                       return rotary(tape, x[0], 3, 6, 10.0, integers({7, 0}, tape.device()));
+                     });
+}
+
 TEST_CASE("rotary turns the first heads by their position and leaves the rest", "[attention_op]") {
   const auto device = Device::cpu();
   Tape tape(device, Tape::Mode::inference);
@@ -145,6 +172,14 @@ TEST_CASE("attention and rotary say what they expected", "[attention_op]") {
   CHECK(attend({2, 5, 12}, {.lengths = integers({5, 6})})
             .find("expected lengths in [0, 5] and prefixes of at least 0, got 6") !=
         std::string::npos);
+  const Tensor first_keys = integers({0, 0, 0, 0, 0, 0, 0, 0, 0, 5});
+  CHECK(attend({2, 5, 12}, {.first_keys = integers({0})})
+            .find("expected first_keys of 10 elements, got 1") != std::string::npos);
+  CHECK(attend({2, 5, 12}, {.first_keys = first_keys})
+            .find("expected a first key in [0, 4] for query 4 of sequence 1, got 5") !=
+        std::string::npos);
+  CHECK(attend({2, 5, 12}, {.mask = AttentionMask::bidirectional, .first_keys = first_keys})
+            .find("expected the causal mask for documents (first_keys)") != std::string::npos);
   CHECK(attend({2, 5, 12}, {.slopes = engine::alibi_slopes(device, 2, DType::f64)})
             .find("expected slopes of 1 elements, got 2") != std::string::npos);
 

@@ -73,12 +73,13 @@ TEST_CASE("the total weight counts targets that are not ignored", "[batch]") {
 }
 
 TEST_CASE("an example is cleared but for its memory", "[batch]") {
-  Example example{{1, 2, 3}, {2, 3, 4}, 2, 0.5f};
+  Example example{{1, 2, 3}, {2, 3, 4}, 2, 0.5f, {0, 0, 2}};
   const auto* memory = example.inputs.data();
   example.clear();
   CHECK(example.inputs.empty());
   CHECK(example.targets.empty());
   CHECK(example.prefix == 0);
+  CHECK(example.first_keys.empty());
   CHECK(example.weight == 1.0f);
   example.inputs.assign(3, 1);
   CHECK(example.inputs.data() == memory);
@@ -96,6 +97,37 @@ TEST_CASE("a batch says what it expected", "[batch]") {
   CHECK(error(0, 3) == "[batch] expected as many targets as inputs and at least one, got 3 and 4");
   examples[1] = Example();
   CHECK(error(0, 3) == "[batch] expected as many targets as inputs and at least one, got 0 and 0");
+}
+
+TEST_CASE("documents of an example stay apart in a batch", "[batch]") {
+  auto examples = three_examples();
+  CHECK_FALSE(engine::make_batch(Device::cpu(), examples, 0, 3, DType::f64).first_keys.defined());
+  examples[1].first_keys = {0, 1, 1, 3};
+  examples[2].first_keys = {0};
+  const Batch batch = engine::make_batch(Device::cpu(), examples, 0, 3, DType::f64);
+  CHECK(batch.first_keys.shape() == Shape{3, 4});
+  CHECK(ids_of(batch.first_keys) == Ids{0, 0, 0, 0, 0, 1, 1, 3, 0, 0, 0, 0});
+  CHECK(ids_of(batch.ids) == Ids{5, 6, 0, 0, 7, 8, 9, 10, 12, 0, 0, 0});
+  CHECK(ids_of(batch.prefixes) == Ids{1, 3, 0});
+  CHECK(ids_of(batch.lengths) == Ids{2, 4, 1});
+  CHECK(batch.weights.to_vector<double>()[4] == 0.5);
+
+  const engine::BatchLayout packed = engine::batch_layout(examples, 0, 3);
+  const engine::BatchLayout plain = engine::batch_layout(three_examples(), 0, 3);
+  CHECK(packed.packed);
+  CHECK_FALSE(plain.packed);
+  CHECK(packed.words() == plain.words() + 12);
+  CHECK((plain < packed && !(packed < plain)));
+
+  const auto error = [&](const Ids& first_keys) {
+    examples[1].first_keys = first_keys;
+    return error_of([&] { engine::make_batch(Device::cpu(), examples, 0, 3); });
+  };
+  CHECK(error({0, 0, 2, 2}) == "nothing thrown");
+  CHECK(error({0, 0, 2}) == "[batch] expected as many first_keys as inputs or none, got 3 and 4");
+  CHECK(error({0, 2, 2, 2}) == "[batch] expected a first key in [0, 1] at place 1, got 2");
+  CHECK(error({0, 1, 0, 2}) == "[batch] expected a first key in [1, 2] at place 2, got 0");
+  CHECK(error({-1, 1, 0, 2}) == "[batch] expected a first key in [0, 0] at place 0, got -1");
 }
 
 TEST_CASE("a longer layout pads all examples", "[batch]") {

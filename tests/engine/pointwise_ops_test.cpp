@@ -106,6 +106,13 @@ TEST_CASE("embedding equals central differences with and without positions",
   check_op_gradients(
       {{"token_table", {6, 3}, 1, kLearned}},
       [&](Tape& tape, const std::vector<Variable>& x) { return embed(tape, x[0], Variable()); });
+  check_op_gradients(
+      {{"token_table", {6, 3}, 1, kLearned}, {"position_table", {5, 3}, 2, kLearned}},
+      [&](Tape& tape, const std::vector<Variable>& x) {
+        const auto ids = Tensor::from<std::int32_t>(tape.device(), {2, 3}, {4, 0, 4, 2, 4, 1});
+        const auto firsts = Tensor::from<std::int32_t>(tape.device(), {2}, {2, 1});
+        return embedding(tape, ids, x[0], x[1], firsts);
+      });
 }
 
 TEST_CASE("pointwise ops say what they expected", "[pointwise_ops]") {

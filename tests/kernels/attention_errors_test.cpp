@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -71,6 +72,47 @@ TEST_CASE("attention_forward names what is wrong", "[attention]") {
         "for sequence 0");
   x.prefixes = span(too_long);
   CHECK(message() == "nothing thrown");
+}
+
+TEST_CASE("attention names what is wrong with documents", "[attention]") {
+  const std::vector<float> values(2 * 3 * 4);
+  std::vector<float> out(24), log_sum_exp(6);
+  std::vector<std::int32_t> first_keys{0, 0, 2, 0, 1, 1}, lengths{2, 3};
+  kernels::AttentionForward<float> x;
+  x.shape = {2, 3, 1, 1, 4, AttentionMask::causal, 0.5};
+  x.query = x.key = x.value = {span(values), 4};
+  x.out = span(out);
+  x.log_sum_exp = span(log_sum_exp);
+  x.first_keys = span(std::as_const(first_keys));
+  const auto message = [&] { return error_of([&] { kernels::cpu::attention_forward(x); }); };
+  CHECK(message() == "nothing thrown");
+  const auto with = [&](std::size_t place, std::int32_t first) {
+    const std::int32_t kept = std::exchange(first_keys[place], first);
+    const std::string found = message();
+    first_keys[place] = kept;
+    return found;
+  };
+  CHECK(with(0, -1) ==
+        "[attention_forward] expected a first key in [0, 0] for query 0 of sequence 0, got -1");
+  CHECK(with(4, 2) ==
+        "[attention_forward] expected a first key in [0, 1] for query 1 of sequence 1, got 2");
+  CHECK(with(5, 0) ==
+        "[attention_forward] expected a first key in [1, 2] for query 2 of sequence 1, got 0");
+  CHECK(with(2, 9) ==
+        "[attention_forward] expected a first key in [0, 2] for query 2 of sequence 0, got 9");
+  x.lengths = span(std::as_const(lengths));
+  CHECK(with(2, 9) == "nothing thrown");  // behind the sequence's end
+  x.first_keys = span(std::as_const(first_keys)).subspan(0, 5);
+  CHECK(message() == "[attention_forward] expected first_keys of 6 elements, got 5");
+  x.shape.mask = AttentionMask::bidirectional;
+  CHECK(message() ==
+        "[attention_forward] expected the causal mask for documents (first_keys), got the "
+        "bidirectional mask");
+  x.shape.mask = AttentionMask::prefix;
+  x.prefixes = span(std::as_const(lengths));
+  CHECK(message() ==
+        "[attention_forward] expected the causal mask for documents (first_keys), got the prefix "
+        "mask");
 }
 
 TEST_CASE("attention_backward names what is wrong", "[attention]") {

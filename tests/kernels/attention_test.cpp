@@ -24,6 +24,7 @@ struct Case {
   AttentionShape shape;
   std::vector<std::int32_t> lengths, prefixes;
   bool alibi = false;
+  std::vector<std::int32_t> first_keys = {};
 
   std::int64_t heads_in_all() const { return shape.heads + 2 * shape.key_value_heads; }
   // Tokens further apart than one packed projection is wide.
@@ -34,7 +35,11 @@ struct Case {
     return "sequence " + std::to_string(shape.sequence) + " head_size " +
            std::to_string(shape.head_size) + " mask " + std::to_string(int(shape.mask)) +
            " heads " + std::to_string(shape.heads) + "/" + std::to_string(shape.key_value_heads) +
-           " lengths " + std::to_string(lengths.size()) + " alibi " + std::to_string(alibi);
+           " lengths " + std::to_string(lengths.size()) + " alibi " + std::to_string(alibi) +
+           " documents " + std::to_string(!first_keys.empty());
+  }
+  std::int64_t first_key(std::int64_t batch, std::int64_t query) const {
+    return first_keys.empty() ? 0 : first_keys[std::size_t(batch * shape.sequence + query)];
   }
 };
 
@@ -77,6 +82,7 @@ Result<T> run(const Case& c, const std::vector<T>& packed, const std::vector<T>&
   set_views<T>(c, span(packed), forward.query, forward.key, forward.value);
   forward.lengths = span(c.lengths);
   forward.prefixes = span(c.prefixes);
+  forward.first_keys = span(c.first_keys);
   forward.slopes = span(slopes);
   forward.out = span(result.out);
   forward.log_sum_exp = span(result.log_sum_exp);
@@ -87,6 +93,7 @@ Result<T> run(const Case& c, const std::vector<T>& packed, const std::vector<T>&
   set_views<T>(c, span(packed), backward.query, backward.key, backward.value);
   backward.lengths = span(c.lengths);
   backward.prefixes = span(c.prefixes);
+  backward.first_keys = span(c.first_keys);
   backward.slopes = span(slopes);
   backward.out = span(std::as_const(result.out));
   backward.log_sum_exp = span(std::as_const(result.log_sum_exp));
@@ -140,7 +147,7 @@ struct Reference {
       for (std::int64_t j = 0; j < length; ++j) {
         const bool visible = s.mask == AttentionMask::bidirectional || j <= i ||
                              (s.mask == AttentionMask::prefix && j < c.prefixes[std::size_t(b)]);
-        if (!visible) continue;
+        if (!visible || j < c.first_key(b, i)) continue;
         double& weight = weights[std::size_t(j)];
         if (second) {
           weight = std::exp(weight - largest);
@@ -280,12 +287,77 @@ TEMPLATE_TEST_CASE("attention equals plain loops", "[attention]", float, double)
   }
 }
 
+// Documents of these lengths, one behind the other and from the first again; every sequence starts
+// with another of them.
+std::vector<std::int32_t> documents_of(const AttentionShape& shape,
+                                       const std::vector<std::int32_t>& lengths) {
+  std::vector<std::int32_t> first_keys;
+  for (std::int64_t b = 0; b < shape.batch; ++b) {
+    auto next = static_cast<std::size_t>(b);
+    std::int32_t start = 0;
+    for (std::int32_t i = 0; i < shape.sequence; ++i) {
+      if (i == start + lengths[next % lengths.size()]) {
+        start = i;
+        ++next;
+      }
+      first_keys.push_back(start);
+    }
+  }
+  return first_keys;
+}
+
+Case with_documents(std::int64_t sequence, std::int64_t head_size, int variant,
+                    const std::vector<std::int32_t>& lengths) {
+  Case c = make_case(sequence, head_size, AttentionMask::causal, variant);
+  c.first_keys = documents_of(c.shape, lengths);
+  return c;
+}
+
+TEMPLATE_TEST_CASE("attention over documents equals plain loops", "[attention]", float, double) {
+  int variant = 0;
+  for (const std::int64_t head_size : {3, 16, 64}) {
+    for (const std::int64_t sequence : {1, 7, 65, 150}) {
+      // Inside of a vector, of a tile, and longer than a tile; every token one of its own; and one.
+      for (const auto& lengths : {std::vector<std::int32_t>{3, 1, 20, 5}, {70, 13}, {1}, {1000}}) {
+        check_case<TestType>(with_documents(sequence, head_size, variant++, lengths));
+      }
+    }
+  }
+}
+
+TEST_CASE("attention over documents is what each of them gives alone", "[attention]") {
+  const Case packed_case = with_documents(100, 16, 0, {30, 64, 6});
+  const auto packed = normal_values<double>(packed_case.tokens() * packed_case.stride(), 1);
+  const auto upstream = normal_values<double>(packed_case.outputs(), 2);
+  const Result<double> together = run(packed_case, packed, upstream);
+  const std::int64_t width = packed_case.shape.heads * packed_case.shape.head_size;
+  const auto part = [](const std::vector<double>& values, std::int64_t first, std::int64_t count,
+                       std::int64_t stride) {
+    const auto begin = values.begin() + first * stride;
+    return std::vector<double>(begin, begin + count * stride);
+  };
+  std::int64_t first = 0;
+  for (const std::int64_t length : {30, 64, 6}) {
+    Case c = packed_case;
+    c.shape.batch = 1;
+    c.shape.sequence = length;
+    c.first_keys = {};
+    const Result<double> alone =
+        run(c, part(packed, first, length, c.stride()), part(upstream, first, length, width));
+    check_close(part(together.out, first, length, width), alone.out, 1e-14, 1.0, "out");
+    check_close(part(together.gradient, first, length, c.stride()), alone.gradient, 1e-14, 1.0,
+                "gradient");
+    first += length;
+  }
+}
+
 TEST_CASE("attention backward equals central differences", "[attention]") {
   int variant = 0;
   for (const auto& [sequence, head_size] : {std::pair(1, 1), {2, 3}, {7, 4}, {9, 8}}) {
     for (const AttentionMask mask : kMasks) {
       for (int i = 0; i < 3; ++i) {
-        const Case c = make_case(sequence, head_size, mask, variant++);
+        Case c = make_case(sequence, head_size, mask, variant++);
+        if (mask == AttentionMask::causal && i > 0) c.first_keys = documents_of(c.shape, {2, 1, 3});
         auto packed = normal_values<double>(c.tokens() * c.stride(), 1);
         const auto weights = normal_values<double>(c.outputs(), 2);
         auto gradient = run(c, packed, weights).gradient;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,57 @@ TEST_CASE("embedding backward adds every token's gradient to its row", "[embeddi
     check_close(table, expected_table, 1e-13, 1.0, "token_table_gradient");
     check_close(positions, expected_positions, 1e-13, 1.0, "position_table_gradient");
   }
+}
+
+// Rows in the middle of their texts are those of the whole texts.
+TEST_CASE("embedding's rows may begin at any position", "[embedding]") {
+  const std::int64_t batch = 3, sequence = 4, width = 5, context = 9;
+  const std::vector<std::int32_t> firsts{2, 0, 5};
+  const auto ids = random_ids(batch * sequence, 6, 1);
+  const auto table = normal_values<double>(6 * width, 2),
+             positions = normal_values<double>(context * width, 3),
+             gradient = normal_values<double>(batch * sequence * width, 4);
+  std::vector<double> out(gradient.size()), expected, table_gradient(table.size()),
+      position_gradient(positions.size()), expected_gradient(positions.size());
+  for (std::int64_t token = 0; token < batch * sequence; ++token) {
+    const std::int64_t position =
+        firsts[static_cast<std::size_t>(token / sequence)] + token % sequence;
+    for (std::int64_t i = 0; i < width; ++i) {
+      const auto at = static_cast<std::size_t>(position * width + i);
+      const auto id = static_cast<std::size_t>(ids[static_cast<std::size_t>(token)] * width + i);
+      expected.push_back(table[id] + positions[at]);
+      expected_gradient[at] += gradient[static_cast<std::size_t>(token * width + i)];
+    }
+  }
+  kernels::EmbeddingForward<double> forward{batch, sequence, width, 6};
+  forward.ids = span(ids);
+  forward.token_table = span(table);
+  forward.position_table = span(positions);
+  forward.first_positions = span(firsts);
+  forward.out = span(out);
+  kernels::cpu::embedding_forward(forward);
+  check_same_bits(out, expected, "out");
+  kernels::EmbeddingBackward<double> backward{batch, sequence, width, 6};
+  backward.ids = span(ids);
+  backward.first_positions = span(firsts);
+  backward.output_gradient = span(gradient);
+  backward.token_table_gradient = span(table_gradient);
+  backward.position_table_gradient = span(position_gradient);
+  kernels::cpu::embedding_backward(backward);
+  check_close(position_gradient, expected_gradient, 1e-14, 1.0, "position_table_gradient");
+
+  for (const auto& [wrong, found] :
+       {std::pair<std::vector<std::int32_t>, std::string>{{0, -1, 0}, "-1"}, {{0, 0, 6}, "6"}}) {
+    const std::string message =
+        "[embedding] expected first_positions of at least 0 and, with 4 tokens, at most 5, got " +
+        found;
+    forward.first_positions = backward.first_positions = span(wrong);
+    CHECK(error_of([&] { kernels::cpu::embedding_forward(forward); }) == message);
+    CHECK(error_of([&] { kernels::cpu::embedding_backward(backward); }) == message);
+  }
+  forward.first_positions = span(firsts).subspan(0, 2);
+  CHECK(error_of([&] { kernels::cpu::embedding_forward(forward); }) ==
+        "[embedding] expected first_positions of 3 elements or none, got 2");
 }
 
 TEST_CASE("embedding has the same bits with one thread and with two", "[embedding]") {

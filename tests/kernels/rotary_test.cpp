@@ -96,6 +96,39 @@ TEMPLATE_TEST_CASE("rotary writes elsewhere what it writes in place, and copies 
   }
 }
 
+// Parts of a text at their own positions have the bits that they have in the whole text.
+TEMPLATE_TEST_CASE("rotary's sequences may begin at any position", "[rotary]", float, double) {
+  using T = TestType;
+  constexpr std::int64_t kWhole = 110, kPart = 40;
+  const std::vector<std::int32_t> firsts{3, 0, 70, 32, 3, 31};
+  for (const std::int64_t sequence : {kPart, std::int64_t{1}}) {
+    const Case whole{1, kWhole, 2, 12, 3};
+    const Case parts{static_cast<std::int64_t>(firsts.size()), sequence, 2, 12, 3};
+    const auto values = normal_values<T>(elements(whole), 1);
+    const auto turned = rotate(whole, values, false);
+    std::vector<T> input, expected;
+    for (const std::int32_t first : firsts) {
+      const std::int64_t begin = first * 27, end = begin + sequence * 27;
+      input.insert(input.end(), values.begin() + begin, values.begin() + end);
+      expected.insert(expected.end(), turned.begin() + begin, turned.begin() + end);
+    }
+    auto call = call_of<T>(parts, false);
+    call.first_positions = span(firsts);
+    std::vector<T> out(input.size());
+    call.input = span(std::as_const(input));
+    call.out = span(out);
+    kernels::cpu::rotary(call);
+    check_same_bits(out, expected, "out");
+    const std::vector<std::int32_t> negative{3, 0, -1, 32, 3, 31};
+    call.first_positions = span(negative);
+    CHECK(error_of([&] { kernels::cpu::rotary(call); }) ==
+          "[rotary] expected first_positions of at least 0, got -1");
+    call.first_positions = span(negative).subspan(0, 5);
+    CHECK(error_of([&] { kernels::cpu::rotary(call); }) ==
+          "[rotary] expected first_positions of 6 elements or none, got 5");
+  }
+}
+
 TEST_CASE("rotary has the same bits with one thread and with two", "[rotary]") {
   const Case shape{3, 150, 8, 48, 5};
   const auto values = normal_values<float>(elements(shape), 1);

@@ -1,4 +1,4 @@
-// Files that are there whole or not at all, whatever kills the program.
+// Small files that are there whole or not at all, whatever kills the program.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +11,7 @@ namespace obverse::engine {
 // line that names the file, the old one untouched.
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 
-// The names in a folder are on disk when this returns, where the file system can say so.
-void sync_folder(const std::filesystem::path& folder);
-
 // All bytes of a file. Throws std::runtime_error in one line that names it.
 std::string read_file(const std::filesystem::path& path);
-
-// Writes all of `text` to an open file; false where the disk took less, errno tells why.
-bool write_all(int file, std::string_view text);
 
 }  // namespace obverse::engine
