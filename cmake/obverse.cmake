@@ -33,11 +33,13 @@ macro(obverse_find_dependencies)
   find_path(OBVERSE_JSON_INCLUDE nlohmann/json.hpp)
   find_path(OBVERSE_CXXOPTS_INCLUDE cxxopts.hpp)
   find_path(OBVERSE_BOOST_INCLUDE boost/math/distributions/students_t.hpp)
+  find_path(OBVERSE_PCRE2_INCLUDE pcre2.h)
+  find_library(OBVERSE_PCRE2 pcre2-8)
   foreach(found OBVERSE_OPENBLAS OBVERSE_OPENBLAS_INCLUDE OBVERSE_JSON_INCLUDE OBVERSE_CXXOPTS_INCLUDE
-                OBVERSE_BOOST_INCLUDE)
+                OBVERSE_BOOST_INCLUDE OBVERSE_PCRE2_INCLUDE OBVERSE_PCRE2)
     if(NOT ${found})
       message(FATAL_ERROR "${found} was not found. On Debian and Ubuntu: apt-get install libopenblas-openmp-dev "
-                          "nlohmann-json3-dev libcxxopts-dev libboost-dev")
+                          "nlohmann-json3-dev libcxxopts-dev libboost-dev libpcre2-dev")
     endif()
   endforeach()
   add_library(openblas INTERFACE)
@@ -46,6 +48,15 @@ macro(obverse_find_dependencies)
   get_filename_component(OBVERSE_OPENBLAS_FOLDER ${OBVERSE_OPENBLAS} DIRECTORY)
   # The loader would otherwise take whichever flavour the system's alternatives point to.
   list(APPEND CMAKE_BUILD_RPATH ${OBVERSE_OPENBLAS_FOLDER})
+  # The White_Space property came with 10.40.
+  file(STRINGS ${OBVERSE_PCRE2_INCLUDE}/pcre2.h pcre2_minor REGEX "^#define PCRE2_MINOR")
+  string(REGEX REPLACE "^.*[ \t]" "" pcre2_minor "${pcre2_minor}")
+  if(pcre2_minor LESS 40)
+    message(FATAL_ERROR "PCRE2 10.40 or later was not found, but 10.${pcre2_minor}")
+  endif()
+  add_library(pcre2 INTERFACE)
+  target_link_libraries(pcre2 INTERFACE ${OBVERSE_PCRE2})
+  target_include_directories(pcre2 SYSTEM INTERFACE ${OBVERSE_PCRE2_INCLUDE})
 
   # Recorded with results, so that a figure can be traced to its source.
   execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short HEAD OUTPUT_VARIABLE OBVERSE_COMMIT

@@ -17,7 +17,7 @@ die() {
 readonly build_needs=(
   "command:g++:g++" "command:cmake:cmake" "command:ninja:ninja-build"
   "header:openblas*/cblas.h:libopenblas-openmp-dev" "header:cxxopts.hpp:libcxxopts-dev"
-  "header:nlohmann/json.hpp:nlohmann-json3-dev"
+  "header:nlohmann/json.hpp:nlohmann-json3-dev" "header:pcre2.h:libpcre2-dev"
   "header:boost/math/distributions/students_t.hpp:libboost-dev"
 )
 

@@ -1,22 +1,16 @@
 // What the subcommands share.
 #pragma once
 
-#include <cxxopts.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "experiments/reversal_curse/run_store.h"
+#include "experiments/support/command_line.h"
 
 namespace obverse::reversal {
 
-// The parsed options, or nothing after --help was printed. Throws UsageError for what the options
-// do not allow.
-std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int argc, char** argv);
-
-// From now on a write beyond the file-size limit (ulimit -f) fails with an error instead of ending
-// the program.
-void tell_full_files_as_errors();
+using experiments::parse_or_help;
+using experiments::tell_full_files_as_errors;
 
 // Writes summary.json, report.html, tables/ and figures/ of a folder's results; gives back the
 // summary.

@@ -2,16 +2,13 @@
 // exit status.
 #pragma once
 
-#include <stdexcept>
 #include <string>
+
+#include "experiments/support/command_line.h"
 
 namespace obverse::reversal {
 
-// Bad usage: one line for the user, exit 2.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using experiments::UsageError;
 
 int run_command(int argc, char** argv, const std::string& command_line);
 int verify_command(int argc, char** argv, const std::string& command_line);

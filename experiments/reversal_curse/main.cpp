@@ -1,12 +1,9 @@
 // obverse-reversal: the study of the reversal curse. Subcommands are in *_command.cpp.
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <exception>
-#include <new>
 #include <string>
 
 #include "experiments/reversal_curse/commands.h"
+#include "experiments/support/command_line.h"
 
 namespace {
 
@@ -30,26 +27,6 @@ constexpr const char* kUsage =
     "  obverse-reversal compare runs/quick runs/mine\n\n"
     "obverse-reversal COMMAND --help tells more.\n";
 
-// As a shell reads it back.
-std::string quoted(const std::string& argument) {
-  constexpr const char* kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
-  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos) {
-    return argument;
-  }
-  std::string text = "'";
-  for (const char letter : argument) text += letter == '\'' ? "'\\''" : std::string(1, letter);
-  return text + "'";
-}
-
-// What was printed is on its way only once it is flushed: a full disk must not look like success.
-int flushed(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  std::fprintf(stderr, "obverse-reversal: standard output cannot be written: %s\n",
-               std::strerror(errno));
-  return status == 0 ? 1 : status;
-}
-
 int dispatch(int argc, char** argv) {
   using namespace obverse::reversal;
   if (argc < 2)
@@ -59,8 +36,8 @@ int dispatch(int argc, char** argv) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  std::string command_line = "obverse-reversal";
-  for (int i = 1; i < argc; ++i) command_line += " " + quoted(argv[i]);
+  const std::string command_line =
+      obverse::experiments::command_line_of("obverse-reversal", argc, argv);
   if (command == "run") return run_command(argc - 1, argv + 1, command_line);
   if (command == "verify") return verify_command(argc - 1, argv + 1, command_line);
   if (command == "report") return report_command(argc - 1, argv + 1);
@@ -74,19 +51,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return flushed(dispatch(argc, argv));
-  } catch (const obverse::reversal::UsageError& error) {
-    std::fprintf(stderr, "obverse-reversal: %s\n", error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    std::fputs(
-        "obverse-reversal: not enough memory; smaller --layers, --width, --batch, --pairs or fewer "
-        "--jobs need less\n",
-        stderr);
-    return 1;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "obverse-reversal: %s\n", error.what());
-    return 1;
-  }
+  return obverse::experiments::run_program(
+      "obverse-reversal", "smaller --layers, --width, --batch, --pairs or fewer --jobs need less",
+      [&] { return dispatch(argc, argv); });
 }

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 
+#include "experiments/support/terminal.h"
+
 namespace obverse::reversal {
 
 class Progress {
@@ -22,13 +24,12 @@ class Progress {
 
  private:
   void draw(bool now);
-  void erase();
 
   std::FILE* out_;
-  bool terminal_;
+  experiments::TerminalLine line_;
   int runs_, runs_before_, finished_ = 0;
   std::int64_t total_steps_, steps_ = 0, tokens_ = 0;
-  std::chrono::steady_clock::time_point start_, drawn_{};
+  std::chrono::steady_clock::time_point start_;
   std::mutex mutex_;
 };
 

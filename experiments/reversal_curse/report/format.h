@@ -9,10 +9,15 @@
 #include <vector>
 
 #include "experiments/reversal_curse/statistics.h"
+#include "experiments/support/typeset.h"
 
 namespace obverse::reversal::report {
 
-inline constexpr const char* kMissing = "–";
+using experiments::compact;
+using experiments::escape;
+using experiments::grouped;
+using experiments::kMissing;
+using experiments::typeset;
 
 // A finite number under `key`; nothing where it is absent, null (JSON's NaN) or not finite.
 std::optional<double> number_at(const nlohmann::json& metrics, const std::string& key);
@@ -31,11 +36,7 @@ std::string nats_with_interval(double value, const std::optional<Interval>& inte
 std::string points(double difference);
 std::string points_with_interval(double difference, const Interval& interval);
 std::string p_value(const std::optional<double>& p);
-// 1234567 -> "1,234,567".
-std::string grouped(double count);
 std::string duration(double seconds);  // "45 s", "12 min", "3.2 h"
-// Up to six significant digits, no trailing zeros.
-std::string compact(double value);
 // A setting's value: strings bare, numbers compact, booleans "on" and "off".
 std::string setting(const nlohmann::json& value);
 // "name_to_description" -> "name to description".
@@ -43,11 +44,5 @@ std::string words(std::string_view identifier);
 // "a", "a and b", "a, b and c"; beyond `most`, "a, b and 3 more". Semicolons where items
 // hold commas.
 std::string listed(const std::vector<std::string>& items, std::size_t most);
-
-// Text for HTML content and quoted attributes.
-std::string escape(std::string_view text);
-// escape(), then a true minus sign before digits, a thin no-break space before the per-cent sign,
-// and no line break around "=" or within "[98, 100]".
-std::string typeset(std::string_view text);
 
 }  // namespace obverse::reversal::report

@@ -111,7 +111,9 @@ polyline,.right,.wrong,.mean{fill:none;stroke-linejoin:round}
 .point.third,.one-seed.third{fill:var(--third)}
 .point.fourth{fill:var(--page);stroke:var(--fourth)}.one-seed.fourth{fill:var(--fourth)}
 .marked{stroke:var(--soft);stroke-dasharray:3 3}
-svg text.category,svg text.name{fill:var(--ink);font-size:13px}svg text.name{font-weight:600}
+svg text.category,svg text.name{fill:var(--ink);font-size:13px}
+svg text.category{paint-order:stroke;stroke:var(--page);stroke-width:4px;stroke-linejoin:round}
+svg text.name{font-weight:600}
 .rim{fill:none;stroke:var(--ink);stroke-width:1.3}.rim.unclear{stroke-dasharray:1.6 2}
 .coin{fill:var(--ink)}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.6rem;font-size:.9rem;max-width:none}

@@ -1,0 +1,35 @@
+// What the programs' command lines share.
+#pragma once
+
+#include <cxxopts.hpp>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace obverse::experiments {
+
+// Bad usage: one line for the user, exit 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The parsed options, or nothing after --help was printed. Throws UsageError for what the options
+// do not allow.
+std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int argc, char** argv);
+
+// From now on a write beyond the file-size limit (ulimit -f) fails with an error instead of ending
+// the program.
+void tell_full_files_as_errors();
+
+// The program and its arguments as a shell reads them.
+std::string command_line_of(const std::string& program, int argc, char** argv);
+
+// What main() returns: body's status; 2 for a UsageError, 1 for any other failure, each told in one
+// line on standard error, as is output that cannot be written. Where memory was not enough, what
+// needs less is `memory_advice`.
+int run_program(const std::string& program, const char* memory_advice,
+                const std::function<int()>& body);
+
+}  // namespace obverse::experiments

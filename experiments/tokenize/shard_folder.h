@@ -1,0 +1,60 @@
+// A folder of token files for training: train_000.bin, ..., validation_000.bin and the tokenizer.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "engine/data/token_file.h"
+#include "tokenizer/tokenizer.h"
+
+namespace obverse::tokenize {
+
+struct ShardOptions {
+  std::int64_t shard_tokens = 100'000'000;  // a document more, at most, than this many
+  double validation_share = 0.01;           // of documents, drawn by the seed and their number
+  std::uint64_t seed = 0;
+};
+
+// Written beside its place and renamed when all of it is there: a folder that is there is whole.
+class ShardFolder {
+ public:
+  // Throws std::runtime_error, one line, where `folder` exists and holds anything, or cannot be
+  // made.
+  ShardFolder(std::filesystem::path folder, const tokenizer::Tokenizer& tokenizer,
+              const ShardOptions& options);
+  // Removes what is not finished.
+  ~ShardFolder();
+  ShardFolder(const ShardFolder&) = delete;
+  ShardFolder& operator=(const ShardFolder&) = delete;
+
+  // As tokenizer::IdSink.
+  void add(const std::int32_t* ids, std::size_t count, bool ends_document);
+
+  struct Totals {
+    std::int64_t training_tokens = 0, validation_tokens = 0;
+    std::int64_t training_documents = 0, validation_documents = 0;
+  };
+  // Throws std::runtime_error where there was no text for training.
+  Totals finish();
+
+ private:
+  struct Split {
+    const char* name;
+    std::int64_t tokens = 0, documents = 0;
+    int shards = 0;
+    std::optional<engine::TokenFileWriter> writer;
+  };
+  Split& split_of_document();
+
+  std::filesystem::path folder_, unfinished_;
+  std::int64_t vocabulary_;
+  ShardOptions options_;
+  Split training_{"train"}, validation_{"validation"};
+  Split* open_ = nullptr;  // the split of a document that has begun
+  std::uint64_t document_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace obverse::tokenize

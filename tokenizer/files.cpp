@@ -1,0 +1,167 @@
+#include "tokenizer/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace obverse::tokenizer {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail_at(const fs::path& path, const std::string& what, int error) {
+  throw std::runtime_error(path.string() + ": " + what + ": " + std::strerror(error));
+}
+
+bool write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(file, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+void append_short(std::string_view text, std::string& line) {
+  constexpr std::size_t kMost = 48;
+  for (const char letter : text.substr(0, kMost)) {
+    // Bytes that are no ASCII could be cut in two, or be no UTF-8 at all.
+    line += letter >= ' ' && letter != '\x7F' ? letter : '.';
+  }
+  if (text.size() > kMost) line += "...";
+}
+
+}  // namespace
+
+std::string read_whole(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail_at(path, "cannot be read", errno);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || file.bad()) fail_at(path, "cannot be read", errno);
+  return std::move(text).str();
+}
+
+void replace_whole(const fs::path& path, std::string_view text) {
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error) fail_at(path.parent_path(), "cannot be made", error.value());
+  const fs::path temporary = path.string() + ".part";
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) fail_at(path, "cannot be written", errno);
+  const bool written = write_all(file, text) && ::fsync(file) == 0;
+  int number = errno;
+  ::close(file);
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    if (written) number = errno;
+    ::unlink(temporary.c_str());
+    fail_at(path, "cannot be written", number);
+  }
+  // The name of a file is on disk only once its folder is.
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened >= 0) {
+    ::fsync(opened);
+    ::close(opened);
+  }
+}
+
+nlohmann::json read_json_object(const fs::path& path) {
+  const std::string text = read_whole(path);
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) {
+    throw std::runtime_error(path.string() + ": expected a whole JSON object, got " + shown(text) +
+                             " of " + std::to_string(text.size()) + " bytes");
+  }
+  if (!json.is_object()) {
+    throw std::runtime_error(path.string() + ": expected a JSON object, got " + shown_json(json));
+  }
+  return json;
+}
+
+std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
+
+std::string tokens_object(const std::vector<std::string>& written) {
+  std::string object = "{";
+  for (std::size_t id = 0; id < written.size(); ++id) {
+    if (id > 0) object += ',';
+    object += json_string(written[id]) + ":" + std::to_string(id);
+  }
+  return object + "}";
+}
+
+std::string shown(std::string_view text) {
+  std::string line(1, '\'');
+  append_short(text, line);
+  line += '\'';
+  return line;
+}
+
+std::string shown_json(const nlohmann::json& value) {
+  std::string line;
+  append_short(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), line);
+  return line;
+}
+
+void fail_field(const std::string& file, const std::string& field, const std::string& expected,
+                const std::string& got) {
+  throw std::runtime_error(file + ": " + field + ": expected " + expected + ", got " + got);
+}
+
+WrittenTokens::WrittenTokens(std::string file, std::size_t most)
+    : file_(std::move(file)), tokens_(most), is_there_(most, false) {}
+
+std::int32_t WrittenTokens::put(const std::string& field, const std::string& token,
+                                const nlohmann::json& id) {
+  const auto name = [&] { return field + ": token " + shown(token); };
+  const bool is_id = id.is_number_unsigned() && id.get<std::uint64_t>() < tokens_.size() &&
+                     tokens_.size() <= INT32_MAX;
+  if (!is_id) {
+    fail_field(file_, name(),
+               "an id from 0 to " + std::to_string(static_cast<std::int64_t>(tokens_.size()) - 1) +
+                   " without gaps",
+               shown_json(id));
+  }
+  const auto at = id.get<std::size_t>();
+  if (is_there_[at] && tokens_[at] != token) {
+    fail_field(file_, name(), "an id of its own",
+               std::to_string(at) + ", that of " + shown(tokens_[at]));
+  }
+  tokens_[at] = token;
+  is_there_[at] = true;
+  return static_cast<std::int32_t>(at);
+}
+
+std::vector<std::string> WrittenTokens::complete(const std::string& field) const {
+  const auto last = std::find(is_there_.rbegin(), is_there_.rend(), true);
+  const auto size = static_cast<std::size_t>(is_there_.rend() - last);
+  const auto gap = static_cast<std::size_t>(
+      std::find(is_there_.begin(), is_there_.begin() + static_cast<std::ptrdiff_t>(size), false) -
+      is_there_.begin());
+  if (gap != size) {
+    fail_field(file_, field, "a token for each id up to " + std::to_string(size - 1),
+               "none for " + std::to_string(gap));
+  }
+  return {tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
+Merge written_merge(const WrittenIds& ids, const std::string& left, const std::string& right,
+                    const std::string& file, const std::string& field) {
+  const auto id = [&](const std::string& token, const char* part) {
+    const auto found = ids.find(token);
+    if (found == ids.end()) {
+      fail_field(file, field, std::string(part) + " to be a token of the vocabulary", shown(token));
+    }
+    return found->second;
+  };
+  return {id(left, "the left part"), id(right, "the right part"), id(left + right, "the result")};
+}
+
+}  // namespace obverse::tokenizer
