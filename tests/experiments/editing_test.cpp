@@ -15,7 +15,7 @@ namespace {
 Edit edit_of(const ProbedModel& probed) {
   const FactRecords& records = probed.records;
   const FactRecord &fact = records.facts[0], &other = records.facts[1];
-  const FactPhrasing& phrasing = records.relations[0].trained[0][0];
+  const FactPhrasing& phrasing = records.phrasing(fact.trained[0][0]);
   return {{ask_in(records, phrasing, fact.names[0], other.names[1])},
           {},
           {ask_in(records, phrasing, other.names[0], other.names[1])}};
@@ -122,6 +122,29 @@ TEST_CASE("a rank-one edit is of rank one", "[probes]") {
     const double cosine_gap =
         dot(row, row) - dot(row, rows[largest]) * dot(row, rows[largest]) / size;
     CHECK(cosine_gap < 1e-6 * size);
+  }
+}
+
+// Of six by six names no token tells the next: a record of the first one alone would be followed by
+// the old second one.
+TEST_CASE("an answer of several tokens is written at each of their places", "[probes]") {
+  RunSettings settings = quickly_learned("causal");
+  settings.world.options.update({{"name_tokens", 2}, {"name_pool", 6}});
+  const SmallModel small(settings);
+  small.train(kStepsToLearn);
+  const ProbedModel& probed = small.probed();
+  const SavedWeights saved(probed.model);
+  const std::unique_ptr<Editor> editor = make_rank_one_editor(probed, 0, EditPlace::answer);
+  const std::vector<FactRecord>& facts = probed.records.facts;
+  const FactPhrasing& phrasing = probed.records.phrasing(facts[0].trained[0][0]);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const int from = facts[i].names[0], to = facts[i + 1].names[1];
+    const AskedAnswer wanted = ask_in(probed.records, phrasing, from, to);
+    const Edit edit{{wanted}, {}, {ask_in(probed.records, phrasing, facts[i + 1].names[0], to)}};
+    saved.restore();
+    INFO(i);
+    CHECK(editor->apply(edit).outcome == EditOutcome::done);
+    CHECK(probability(probed, wanted) > 0.5);
   }
 }
 

@@ -80,9 +80,9 @@ TEST_CASE("a stated prompt is asked of models that were taught to read them", "[
   const FactRecords& records = small.records;
   const FactRecord& fact = records.facts[0];
   const AskedAnswer says =
-      ask_in(records, records.relations[0].trained[0][0], fact.names[0], fact.names[1]);
+      ask_in(records, records.phrasing(fact.trained[0][0]), fact.names[0], fact.names[1]);
   const AskedAnswer asked =
-      ask_in(records, records.relations[0].held_out[1], fact.names[1], fact.names[0]);
+      ask_in(records, records.phrasing(fact.question[1]), fact.names[1], fact.names[0]);
   const AskedAnswer both = ask_behind(says, asked);
   // begin, three fillers, two names and a relation; then all of the question but its begin.
   CHECK(both.before.size() == says.before.size() + 1 + asked.before.size() - 1);

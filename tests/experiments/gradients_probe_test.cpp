@@ -186,7 +186,7 @@ TEST_CASE("controls have no name in common with a fact, and facts of its entity 
           "[gradients_probe]") {
   const SmallModel small(small_settings("causal", 1, 8));
   FactRecords records = small.records;
-  records.relations.push_back(records.relations.front());
+  records.relation_count = 2;
   const auto measured = [&](const std::vector<FactRecord>& facts) {
     FactPart part{"any", {}};
     for (const FactRecord& fact : facts) part.facts.push_back(&fact);
@@ -194,14 +194,20 @@ TEST_CASE("controls have no name in common with a fact, and facts of its entity 
                              *small.prepared.objective, small.model};
     return gradient_alignment(probed, {}, {part});
   };
-  const std::array<bool, 2> both = {true, true};
-  ProbeResult result = measured({{0, 0, {0, 1}, both}, {1, 0, {1, 2}, both}, {2, 0, {2, 0}, both}});
+  const auto made = [&](int fact, int relation, int first, int last) {
+    FactRecord record = records.facts.front();  // its phrasings
+    record.fact = fact;
+    record.relation = relation;
+    record.names = {first, last};
+    record.stated = {true, true};
+    return record;
+  };
+  ProbeResult result = measured({made(0, 0, 0, 1), made(1, 0, 1, 2), made(2, 0, 2, 0)});
   CHECK(result.counts.at("facts_without_controls") == 3);
   CHECK(result.series.at("gradients.any.all.direction").facts == std::vector<int>{0, 1, 2});
   CHECK(result.series.count("gradients.any.all.direction_excess") == 0);
 
-  result = measured(
-      {{0, 0, {0, 1}, both}, {1, 1, {0, 3}, both}, {2, 0, {4, 5}, both}, {3, 1, {6, 7}, both}});
+  result = measured({made(0, 0, 0, 1), made(1, 1, 0, 3), made(2, 0, 4, 5), made(3, 1, 6, 7)});
   CHECK(result.counts.at("facts_alone_of_their_entity") == 2);
   CHECK(result.series.at("gradients.any.all.same_entity_excess").facts == std::vector<int>{0, 1});
 }

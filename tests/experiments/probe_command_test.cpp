@@ -109,13 +109,13 @@ TEST_CASE("a probe that cannot be done is one line", "[command]") {
   refused("probe --output none --probes nothing", 2, "expected one of");
   refused("probe --output none --facts 1", 2, "expected --facts from 2 to 1000000, got 1");
   refused("probe --output none --direction 2", 2, "expected --direction from 0 to 1, got 2");
-  REQUIRE(work.run("run --world chains --steps 2 --seeds 1 --objective causal --layers 1 "
-                   "--width 16 --heads 2 --batch 8 --output chains --keep-models")
+  REQUIRE(work.run("run --world assertions --steps 2 --seeds 1 --objective causal --layers 1 "
+                   "--width 16 --heads 2 --batch 8 --output assertions --keep-models")
               .status == 0);
-  const Ended chains = work.run("probe --output chains --probes edits");
-  CHECK(chains.status == 1);
-  CHECK(chains.err.find("edits, causal, chains, seed 0: not probed; the facts of the world chains "
-                        "are not pairs of names") != std::string::npos);
+  const Ended assertions = work.run("probe --output assertions --probes edits");
+  CHECK(assertions.status == 1);
+  CHECK(assertions.err.find("edits, causal, assertions, seed 0: not probed; the facts of the world "
+                            "assertions are not pairs of names") != std::string::npos);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::vector<ProbeResult> probe_small_model(int pairs, int times) {
       settings, stop, [](std::int64_t) {},
       [&](const engine::Transformer& model) {
         const PreparedRun prepared = prepare(settings);
-        const FactRecords records = make_records(settings.world, settings.seed);
+        const FactRecords records = make_records(settings.world, settings.seed, prepared.world);
         const SavedWeights before(model);
         for (int i = 0; i < times; ++i) {
           before.restore();

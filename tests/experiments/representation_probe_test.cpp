@@ -38,7 +38,7 @@ double accuracy(MatchProbe probe, const Pairs& pairs) {
   kernels::RandomSequence draws = draws_of(1);
   double right = 0.0;
   for (const Match& match : cross_validated_matches(probe, pairs, 5, draws)) {
-    CHECK(match.candidates == kCount / 5);
+    CHECK(match.among.size() == kCount / 5);
     right += match.right ? 1.0 : 0.0;
   }
   return right / kCount;

@@ -16,7 +16,7 @@ struct SmallModel {
       : settings(wanted),
         prepared(prepare(settings)),
         model(prepared.config, engine::Device::cpu(), settings.seed),
-        records(make_records(settings.world, settings.seed)) {}
+        records(make_records(settings.world, settings.seed, prepared.world)) {}
 
   ProbedModel probed() const {
     return {settings, prepared.world, records, *prepared.objective, model};

@@ -37,10 +37,21 @@ std::vector<double> Activations::at(std::size_t row, std::size_t place) const {
 }
 
 std::optional<std::size_t> subject_end(const engine::Example& example, const AskedAnswer& asked) {
-  const auto found = std::search(example.inputs.begin(), example.inputs.end(),
-                                 asked.subject.begin(), asked.subject.end());
-  if (found == example.inputs.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - example.inputs.begin()) + asked.subject.size() - 1;
+  const std::vector<std::int32_t>& read = example.inputs;
+  const auto stands_at = [&](std::size_t begin) {
+    return begin + asked.subject.size() <= read.size() &&
+           std::equal(asked.subject.begin(), asked.subject.end(),
+                      read.begin() + static_cast<std::ptrdiff_t>(begin));
+  };
+  // Usually what is read is the text itself. A short name may stand in it elsewhere, too.
+  std::size_t begin = asked.subject_begin;
+  if (!stands_at(begin)) {
+    const auto found =
+        std::search(read.begin(), read.end(), asked.subject.begin(), asked.subject.end());
+    if (found == read.end()) return std::nullopt;
+    begin = static_cast<std::size_t>(found - read.begin());
+  }
+  return begin + asked.subject.size() - 1;
 }
 
 std::size_t first_target(const engine::Example& example) {

@@ -1,9 +1,11 @@
 #include "experiments/reversal_curse/probes/asking.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
+#include "kernels/core/check.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 
 namespace obverse::reversal {
@@ -17,13 +19,24 @@ void append(std::vector<std::int32_t>& to, const std::vector<std::int32_t>& from
 
 AskedAnswer ask_in(const FactRecords& records, const FactPhrasing& phrasing, int subject,
                    int answer) {
+  kernels::require(records.fit(phrasing, subject, answer),
+                   "[asking] expected names that have the forms of their phrasing, got ", subject,
+                   " and ", answer);
   AskedAnswer asked;
-  asked.subject = records.names[static_cast<std::size_t>(subject)];
+  asked.subject = records.name(subject, phrasing, 0);
   asked.before = phrasing.before;
+  asked.subject_begin = asked.before.size();
   append(asked.before, asked.subject);
+  const std::size_t between = asked.before.size();
   append(asked.before, phrasing.between);
-  asked.answer = records.names[static_cast<std::size_t>(answer)];
+  asked.answer = records.name(answer, phrasing, 1);
   asked.after = phrasing.after;
+  const std::array<std::size_t, 3> begins = {0, between, asked.before.size() + asked.answer.size()};
+  for (std::size_t part = 0; part < begins.size(); ++part) {
+    for (const engine::EntitySpan& span : phrasing.others[part]) {
+      asked.others.push_back({static_cast<std::int32_t>(begins[part]) + span.begin, span.length});
+    }
+  }
   return asked;
 }
 
@@ -35,21 +48,26 @@ AskedAnswer ask_behind(const AskedAnswer& premise, const AskedAnswer& asked) {
   for (const std::int32_t token : premise.after) {
     if (token != engine::kEndOfText) both.before.push_back(token);
   }
-  const bool begins = !asked.before.empty() && asked.before.front() == engine::kBeginOfText;
-  both.before.insert(both.before.end(), asked.before.begin() + (begins ? 1 : 0),
+  const std::size_t begins =
+      !asked.before.empty() && asked.before.front() == engine::kBeginOfText ? 1 : 0;
+  const std::size_t moved = both.before.size() - begins;
+  both.before.insert(both.before.end(), asked.before.begin() + static_cast<std::ptrdiff_t>(begins),
                      asked.before.end());
+  both.subject_begin += moved;
+  for (engine::EntitySpan& span : both.others) span.begin += static_cast<std::int32_t>(moved);
   return both;
 }
 
 engine::Document document_of(const AskedAnswer& asked) {
   engine::Document document;
   document.tokens = asked.before;
-  const auto subject = std::search(asked.before.begin(), asked.before.end(), asked.subject.begin(),
-                                   asked.subject.end());
-  document.entities.push_back({static_cast<std::int32_t>(subject - asked.before.begin()),
+  document.entities = asked.others;
+  document.entities.push_back({static_cast<std::int32_t>(asked.subject_begin),
                                static_cast<std::int32_t>(asked.subject.size())});
   document.entities.push_back({static_cast<std::int32_t>(document.tokens.size()),
                                static_cast<std::int32_t>(asked.answer.size())});
+  std::sort(document.entities.begin(), document.entities.end(),
+            [](const auto& a, const auto& b) { return a.begin < b.begin; });
   append(document.tokens, asked.answer);
   append(document.tokens, asked.after);
   return document;

@@ -16,9 +16,12 @@ namespace obverse::reversal {
 struct AskedAnswer {
   std::vector<std::int32_t> before, answer, after;
   std::vector<std::int32_t> subject;  // the name that `before` holds and the answer is about
+  std::size_t subject_begin = 0;      // where in `before` it stands
+  // Other names of the document, as Document::entities has them.
+  std::vector<engine::EntitySpan> others;
 };
 
-// A phrasing with these two names (indices into records.names) in it.
+// A phrasing with these two names (indices into records.names) in it. REQUIRES: they fit into it.
 AskedAnswer ask_in(const FactRecords& records, const FactPhrasing& phrasing, int subject,
                    int answer);
 // The same with a fact stated in front of it: `premise` with its two names, then the question.

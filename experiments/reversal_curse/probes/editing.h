@@ -99,8 +99,8 @@ std::string feed_forward_matrix(std::int64_t layer);
 // Where a rank-one edit takes its key and writes its value.
 enum class EditPlace {
   subject,  // its last token, where large models recall a fact (Meng et al. 2022)
-  answer,   // the place whose logits are about the answer's first token: of few layers, none may be
-            // left to read what an earlier one recalled at the subject
+  answer,  // the places whose logits are about the answer's tokens: of few layers, none may be left
+           // to read what an earlier one recalled at the subject
 };
 
 // A rank-one change of that matrix W in closed form (Meng et al. 2022, "Locating and editing
@@ -109,8 +109,14 @@ enum class EditPlace {
 // has to be added there so that the answer holds, found by gradient descent from 0, and where that
 // ends on a plateau (later places have ceased to read this one) from what makes the stream there
 // the donors'; C is the uncentred covariance of keys over training text, whose diagonal is raised
-// by a ten-thousandth of its mean, since small models have directions that no text uses. Throws
-// std::invalid_argument at the subject for the last block, which no later place reads.
+// by a ten-thousandth of its mean, since small models have directions that no text uses.
+//
+// An answer of several tokens has a key and a value for each, all found together: columns of K and
+// D in W + D (K^T C^-1 K)^-1 K^T C^-1, a change of as high a rank. One place alone would leave
+// later tokens to be recalled where they are asked for, by the old record. Contexts whose answer
+// has another number of tokens do not count. REQUIRES: the answers edited at once are as long as
+// each other. Throws std::invalid_argument at the subject for the last block, which no later place
+// reads.
 std::unique_ptr<Editor> make_rank_one_editor(const ProbedModel& probed, std::int64_t layer,
                                              EditPlace place);
 

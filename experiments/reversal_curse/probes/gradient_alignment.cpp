@@ -1,11 +1,12 @@
 #include "experiments/reversal_curse/probes/gradient_alignment.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
+#include "experiments/reversal_curse/probes/fact_groups.h"
 #include "experiments/reversal_curse/probes/gradient_groups.h"
-#include "experiments/reversal_curse/probes/known_facts.h"
 #include "kernels/core/random.h"
 
 namespace obverse::reversal {
@@ -13,8 +14,6 @@ namespace {
 
 // Unrelated facts over which one fact's controls are averaged, and other facts of its entity.
 constexpr std::size_t kControls = 5, kSameEntity = 5;
-
-using FactList = std::vector<const FactRecord*>;
 
 class Alignment {
  public:
@@ -41,21 +40,32 @@ class Alignment {
     return answer_gradient(probed_, held_out_statement(probed_.records, fact, direction));
   }
 
+  // Tokens of the names, as a question has them.
+  std::array<std::size_t, 2> lengths_of(const FactRecord& fact) const {
+    const std::size_t direction = *stated_direction(fact, options_.direction);
+    const AskedAnswer asked = held_out_statement(probed_.records, fact, direction);
+    return {asked.subject.size(), asked.answer.size()};
+  }
+
   // Facts of a relation, in frames of that relation, that are stated and answered as `fact` is and
   // have no name in common with it.
   FactList controls_of(const FactPart& part, const FactRecord& fact, int relation) const {
     FactList others;
     for (const FactRecord* other : part.facts) {
       if (other->relation == relation && other->stated == fact.stated &&
+          other->asked(0) == fact.asked(0) && other->asked(1) == fact.asked(1) &&
           !share_a_name(*other, fact)) {
         others.push_back(other);
       }
     }
-    const auto relations = static_cast<std::uint64_t>(probed_.records.relations.size());
+    const auto relations = static_cast<std::uint64_t>(probed_.records.relation_count);
     kernels::RandomSequence draws({probed_.settings.seed, kernels::Purpose::probes,
                                    kDraws + static_cast<std::uint64_t>(fact.fact) * relations +
                                        static_cast<std::uint64_t>(relation)});
     draws.shuffle(others);
+    const std::array<std::size_t, 2> lengths = lengths_of(fact);
+    std::stable_partition(others.begin(), others.end(),
+                          [&](const FactRecord* other) { return lengths_of(*other) == lengths; });
     if (others.size() > kControls) others.resize(kControls);
     return others;
   }
@@ -85,23 +95,27 @@ class Alignment {
   };
 
   void measure(const FactPart& part, const FactRecord& fact) {
-    const std::size_t direction = stated_direction(fact, options_.direction);
-    const Relation& relation = probed_.records.relations[static_cast<std::size_t>(fact.relation)];
-    const AnswerGradient here = held_out(fact, direction), there = held_out(fact, 1 - direction);
-    std::optional<AnswerGradient> phrased;
-    if (has_another_phrasing(relation, direction)) {
-      phrased = answer_gradient(probed_, trained_statement(probed_.records, fact, direction, 0));
+    const std::size_t direction = *stated_direction(fact, options_.direction);
+    const bool both = fact.asked(1 - direction);
+    if (!both) count_one("facts_without_the_other_direction");
+    const AnswerGradient here = held_out(fact, direction);
+    std::optional<AnswerGradient> there, phrased;
+    if (both) there = held_out(fact, 1 - direction);
+    if (const auto another = another_phrasing(fact, direction)) {
+      phrased =
+          answer_gradient(probed_, trained_statement(probed_.records, fact, direction, *another));
     } else {
       count_one("facts_without_another_phrasing");
     }
     Mean phrasing(groups_), turned(groups_), unrelated(groups_), unrelated_phrasing(groups_),
         unrelated_turned(groups_), stranger(groups_), other_strangers(groups_);
-    turned.take(here, there);
+    if (there) turned.take(here, *there);
     if (phrased) phrasing.take(*phrased, here);
     for (const FactRecord* other : controls_of(part, fact, fact.relation)) {
       const AnswerGradient as_stated = held_out(*other, direction);
       unrelated.take(here, as_stated);
       if (phrased) unrelated_phrasing.take(*phrased, as_stated);
+      if (!both) continue;
       const AnswerGradient as_turned = held_out(*other, 1 - direction);
       unrelated_turned.take(here, as_turned);
       (stranger.empty() ? stranger : other_strangers).take(here, as_turned);
@@ -114,18 +128,19 @@ class Alignment {
     measure_same_entity(part, fact, here, direction);
     const std::string losses = "gradients." + part.name + ".loss.";
     result_.add(Estimator::mean, losses + "as_stated", fact.fact, here.loss);
-    result_.add(Estimator::mean, losses + "other_direction", fact.fact, there.loss);
+    if (there) result_.add(Estimator::mean, losses + "other_direction", fact.fact, there->loss);
   }
 
   // Other facts that start from the same name: what a name, and not the fact, has in common.
   void measure_same_entity(const FactPart& part, const FactRecord& fact, const AnswerGradient& here,
                            std::size_t direction) {
-    if (probed_.records.relations.size() < 2) return;
+    if (probed_.records.relation_count < 2) return;
     Mean same(groups_), unrelated(groups_);
     std::size_t count = 0;
     for (const FactRecord* other : part.facts) {
       if (other->relation == fact.relation || other->stated != fact.stated ||
-          other->names[direction] != fact.names[direction] || count == kSameEntity) {
+          !other->asked(direction) || other->names[direction] != fact.names[direction] ||
+          count == kSameEntity) {
         continue;
       }
       const FactList controls = controls_of(part, fact, other->relation);

@@ -25,15 +25,17 @@ struct FactPart {
 
 // Of up to options.facts facts of each part, "gradients.PART.GROUP.WHAT" with the groups of
 // gradient_groups.h. The first statement is the held-out one in options.direction, or in the one
-// direction in which training states the fact. WHAT is
+// direction in which training states the fact. Controls have names of the fact's lengths where
+// there are such: where a statement is long or short, others alike have places in common. WHAT is
 //   phrasing     the cosine of the first trained phrasing with it, in the same direction
-//   direction    of it with the held-out statement of the other direction
+//   direction    of it with the held-out statement of the other direction, where that is asked
 //   same_entity  of it with held-out statements of other relations of its subject, in its direction
 //   stranger     the first of five unrelated facts in the place of the fact's other direction: its
 //                excess over the others has nothing to be but 0, and tests the measure
 //   unrelated    of it with up to 5 unrelated facts' in the same frame: what the frame alone gives
 // of all but the last also unrelated_WHAT, the control in WHAT's frame, and WHAT_excess; and
 // "gradients.PART.loss.as_stated" and ".other_direction" in nats.
+// REQUIRES: stated_direction() of every fact.
 ProbeResult gradient_alignment(const ProbedModel& probed, const ProbeOptions& options,
                                const std::vector<FactPart>& parts);
 

@@ -83,7 +83,7 @@ Matrix table_of(const World& world, const FactRecords& records, std::uint64_t se
     }
     for (const int side : {0, 1}) {
       const auto name = static_cast<std::size_t>(fact.names[static_cast<std::size_t>(side)]);
-      const std::int32_t token = records.names[name][0];
+      const std::int32_t token = records.names[name][0][0];
       for (std::int64_t i = 0; i < kRecord; ++i) {
         table.at(token, i) =
             static_cast<float>(record[static_cast<std::size_t>(i)] / std::sqrt(squares));
@@ -123,12 +123,8 @@ struct LookupControl::Parts {
         probed{settings, world, records, *objective, model} {
     settings.seed = seed;
     // It answers and does not know how to end.
-    for (Relation& relation : records.relations) {
-      for (std::size_t direction = 0; direction < 2; ++direction) {
-        relation.held_out[direction].after.clear();
-        for (FactPhrasing& phrasing : relation.trained[direction]) phrasing.after.clear();
-      }
-    }
+    settle(records, world);
+    for (FactPhrasing& phrasing : records.phrasings) phrasing.after.clear();
     write();
   }
 

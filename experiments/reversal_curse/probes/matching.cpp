@@ -224,7 +224,7 @@ std::vector<Match> cross_validated_matches(MatchProbe probe, const Pairs& pairs,
       // The first of the equal: their order is random.
       const auto best = std::max_element(scores[i].begin(), scores[i].end());
       matches.push_back(
-          {tested[i], best == scores[i].begin() + static_cast<std::ptrdiff_t>(i), tested.size()});
+          {tested[i], best == scores[i].begin() + static_cast<std::ptrdiff_t>(i), tested});
     }
   }
   return matches;

@@ -40,9 +40,9 @@ std::vector<std::vector<double>> match_scores(MatchProbe probe, const Pairs& tra
                                               const Pairs& tested);
 
 struct Match {
-  std::size_t pair = 0;        // index into the pairs
-  bool right = false;          // its partner had the highest score
-  std::size_t candidates = 0;  // among how many: chance is 1 / candidates
+  std::size_t pair = 0;            // index into the pairs
+  bool right = false;              // its partner had the highest score
+  std::vector<std::size_t> among;  // the pairs of its part, itself one of them: the candidates
 };
 // Cross-validated over `folds` random parts: every x once, among the y of its part. Of equal scores
 // a random one is the highest. REQUIRES: at least 3 pairs a fold, so that a choice is one.

@@ -31,12 +31,17 @@ class Subject {
         prepared_(prepare(settings)),
         model_(without_dropout(prepared_.config), engine::Device::named(device), settings.seed),
         saved_((load(folder, record), model_)) {
-    if (why_no_records(settings).empty()) records_ = make_records(settings.world, settings.seed);
+    if (why_no_records(settings).empty()) {
+      records_ = make_records(settings.world, settings.seed, prepared_.world);
+    }
   }
 
   ProbeResult probe(const ProbeKind& kind, const ProbeOptions& options) const {
     saved_.restore();
-    return kind.run({settings_, prepared_.world, records_, *prepared_.objective, model_}, options);
+    ProbeResult result =
+        kind.run({settings_, prepared_.world, records_, *prepared_.objective, model_}, options);
+    if (!records_.left_out.empty()) result.counts["left_out_of_the_world"] = records_.left_out;
+    return result;
   }
 
  private:
@@ -71,14 +76,36 @@ std::string name_of(const json& record) {
 // "; facts edited 20, facts unknown before 3": what a probe was done on, and what it left out.
 std::string counts_of(const ProbeResult& result) {
   std::string text;
+  const auto add = [&text](const std::string& words) {
+    text += (text.empty() ? "; " : ", ") + words;
+  };
   for (const auto& item : result.counts.items()) {
     std::string words = item.key();
     std::replace(words.begin(), words.end(), '_', ' ');
     const json& value = item.value();
-    text += (text.empty() ? "; " : ", ") + words + " " +
-            (value.is_string() ? value.get<std::string>() : value.dump());
+    if (value.is_array()) {
+      for (const json& line : value) add("left out: " + line.get<std::string>());
+    } else {
+      add(words + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
+    }
   }
   return text;
+}
+
+// Why a run's world cannot be made again from this folder; empty where it can.
+std::string why_no_world(const RunSettings& settings) {
+  const WorldKind& kind = world_kind(settings.world.name);
+  if (!kind.read) return "";
+  const fs::path& folder = settings.world.data;
+  if (folder.empty()) return "expected --data DIR, the folder that it was read from, got none";
+  if (!fs::is_directory(folder)) {
+    return folder.string() + ": expected the folder that it was read from, found " +
+           (fs::exists(folder) ? "a file" : "nothing");
+  }
+  const std::string digest = digest_of(folder, kind.files);
+  if (digest == settings.world.data_digest) return "";
+  return folder.string() + ": expected the files that it was read from (digest " +
+         settings.world.data_digest + "), found others (digest " + digest + ")";
 }
 
 // What of one run is still to be done.
@@ -91,6 +118,7 @@ struct Work {
 std::vector<Work> missing_work(const fs::path& folder, const StoredGrid& stored,
                                const ProbeTask& task, ProbeTally& tally) {
   std::vector<Work> all;
+  std::map<std::string, int> without_world;  // runs, by the reason
   for (std::size_t i = 0; i < stored.results.size(); ++i) {
     const json& record = stored.settings[i];
     Work work{record, settings_of_record(record), {}};
@@ -110,6 +138,11 @@ std::vector<Work> missing_work(const fs::path& folder, const StoredGrid& stored,
       }
     }
     if (work.kinds.empty()) continue;
+    const std::string reason = why_no_world(work.settings);
+    if (!reason.empty()) {
+      ++without_world[work.settings.world.name + ": not probed; " + reason];
+      continue;
+    }
     const fs::path model = model_path(folder, record);
     if (!fs::exists(model)) {
       ++tally.without_model;
@@ -118,6 +151,10 @@ std::vector<Work> missing_work(const fs::path& folder, const StoredGrid& stored,
       continue;
     }
     all.push_back(std::move(work));
+  }
+  for (const auto& [reason, runs] : without_world) {
+    tally.failed += runs;
+    std::fprintf(stderr, "%s\n", reason.c_str());
   }
   return all;
 }

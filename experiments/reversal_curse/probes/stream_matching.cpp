@@ -1,6 +1,7 @@
 #include "experiments/reversal_curse/probes/stream_matching.h"
 
 #include <algorithm>
+#include <array>
 
 #include "experiments/reversal_curse/probes/activations.h"
 #include "experiments/reversal_curse/probes/known_facts.h"
@@ -22,22 +23,27 @@ class Matching {
   ProbeResult run(const std::vector<FactGroup>& groups) {
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const FactGroup& group = groups[i];
-      count(group.prefix.empty() ? "facts_measured" : "turned_facts_measured", group.facts.size());
-      const Relation& relation =
-          probed_.records.relations[static_cast<std::size_t>(group.facts.front()->relation)];
+      const bool both = group.facts.front()->asked(1 - group.direction);
+      count(counted(group), group.facts.size());
       const Statements here = statements(group, [&](const FactRecord& fact) {
         return held_out_statement(probed_.records, fact, group.direction);
       });
-      const Statements there = statements(group, [&](const FactRecord& fact) {
-        return held_out_statement(probed_.records, fact, 1 - group.direction);
-      });
-      measure(group, "direction", here, there, 2 * i);
-      if (!has_another_phrasing(relation, group.direction)) {
+      if (both) {
+        const Statements there = statements(group, [&](const FactRecord& fact) {
+          return held_out_statement(probed_.records, fact, 1 - group.direction);
+        });
+        measure(group, "direction", here, there, 2 * i);
+      }
+      const auto has_another = [&](const FactRecord* fact) {
+        return another_phrasing(*fact, group.direction).has_value();
+      };
+      if (!std::all_of(group.facts.begin(), group.facts.end(), has_another)) {
         count("facts_without_another_phrasing", group.facts.size());
         continue;
       }
       const Statements trained = statements(group, [&](const FactRecord& fact) {
-        return trained_statement(probed_.records, fact, group.direction, 0);
+        return trained_statement(probed_.records, fact, group.direction,
+                                 *another_phrasing(fact, group.direction));
       });
       measure(group, "phrasing", trained, here, 2 * i + 1);
     }
@@ -48,7 +54,16 @@ class Matching {
   struct Statements {
     std::vector<engine::Example> examples;
     std::vector<std::size_t> places;
+    // Of each, what of its names' lengths shows: the subject's, and of masked answers theirs.
+    std::vector<std::array<std::size_t, 2>> lengths;
   };
+
+  // "turned." -> "turned_facts_measured".
+  static std::string counted(const FactGroup& group) {
+    std::string name = group.prefix + "facts_measured";
+    std::replace(name.begin(), name.end(), '.', '_');
+    return name;
+  }
 
   void count(const std::string& what, std::size_t facts) {
     result_.counts[what] = result_.counts.value(what, std::size_t{0}) + facts;
@@ -58,7 +73,10 @@ class Matching {
   Statements statements(const FactGroup& group, const State& state) const {
     Statements all;
     for (const FactRecord* fact : group.facts) {
-      AnswerSlot slot = answer_slot(probed_.objective, state(*fact));
+      const AskedAnswer asked = state(*fact);
+      AnswerSlot slot = answer_slot(probed_.objective, asked);
+      const bool masked = probed_.objective.decoding() == engine::Decoding::unmasking;
+      all.lengths.push_back({asked.subject.size(), masked ? asked.answer.size() : 0});
       all.examples.push_back(std::move(slot.example));
       all.places.push_back(slot.place);
     }
@@ -86,25 +104,48 @@ class Matching {
       const std::string name =
           "representation." + group.prefix + what + "." + layer_name(layer) + ".";
       const Pairs pairs = {stream_at(first, layer), stream_at(second, layer)};
+      const auto alike = [&](std::size_t i, std::size_t j) {
+        return show_alike(what == "direction", first.lengths, second.lengths, i, j);
+      };
       const std::vector<double> similarities = partner_similarities(pairs);
       for (std::size_t i = 0; i < similarities.size(); ++i) {
         result_.add(Estimator::mean, name + "similarity", group.facts[i]->fact, similarities[i]);
       }
       for (const MatchProbe probe : kMatchProbes) {
-        add_matches(group, name + name_of(probe) + ".", probe, pairs, occasion);
+        add_matches(group, name + name_of(probe) + ".", probe, pairs, alike, occasion);
       }
     }
   }
 
+  // Whether lengths leave open that the second statement of j is of the fact of i's first. From the
+  // other side answer and subject have changed places: that much is known of masked answers alone.
+  static bool show_alike(bool turned, const std::vector<std::array<std::size_t, 2>>& first,
+                         const std::vector<std::array<std::size_t, 2>>& second, std::size_t i,
+                         std::size_t j) {
+    if (!turned) return second[i] == second[j];
+    const bool masked = first[i][1] > 0;
+    return !masked || (second[i] == second[j]);
+  }
+
+  template <typename Alike>
   void add_matches(const FactGroup& group, const std::string& name, MatchProbe probe,
-                   const Pairs& pairs, std::uint64_t occasion) {
+                   const Pairs& pairs, const Alike& alike, std::uint64_t occasion) {
+    bool lengths_differ = false;
+    for (std::size_t i = 0; i < group.facts.size(); ++i) {
+      lengths_differ = lengths_differ || !alike(0, i);
+    }
     const auto add = [&](const char* measure, const std::vector<Match>& matches, bool chance) {
       for (const Match& match : matches) {
         const int fact = group.facts[match.pair]->fact;
         result_.add(Estimator::share, name + measure, fact, match.right ? 1.0 : 0.0);
         if (!chance) continue;
         result_.add(Estimator::mean, name + "chance", fact,
-                    1.0 / static_cast<double>(match.candidates));
+                    1.0 / static_cast<double>(match.among.size()));
+        if (!lengths_differ) continue;
+        const auto open =
+            std::count_if(match.among.begin(), match.among.end(),
+                          [&](std::size_t other) { return alike(match.pair, other); });
+        result_.add(Estimator::mean, name + "length_chance", fact, 1.0 / static_cast<double>(open));
       }
     };
     kernels::RandomSequence folds = draws(kFoldDraws + occasion);

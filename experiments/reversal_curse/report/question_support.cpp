@@ -159,6 +159,27 @@ std::vector<std::string> control_sentences(const ArmList& arms) {
   return sentences;
 }
 
+std::vector<std::string> left_out_sentences(const ArmList& arms, const std::string& probe) {
+  std::map<std::string, std::vector<std::string>> lines;  // by world
+  for (const AskedArm* arm : arms) {
+    for (const RunResult* run : arm->arm->runs) {
+      const auto found = run->probes.find(probe);
+      if (found == run->probes.end()) continue;
+      const auto left_out = found->second.counts.find("left_out_of_the_world");
+      if (left_out == found->second.counts.end()) continue;
+      // Of several seeds the first: counts in them may differ.
+      lines.try_emplace(run->world.at("name"), left_out->get<std::vector<std::string>>());
+    }
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [world, each] : lines) {
+    std::string text = "Left out in " + world;
+    for (std::size_t i = 0; i < each.size(); ++i) text += (i == 0 ? ": " : "; ") + each[i];
+    sentences.push_back(text + ".");
+  }
+  return sentences;
+}
+
 std::string verdict_clause(const ArmList& arms, const std::vector<std::string>& labels) {
   std::string text;
   for (const Verdict verdict : {Verdict::reversed, Verdict::partly_reversed, Verdict::traces,

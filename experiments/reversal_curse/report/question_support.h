@@ -34,6 +34,10 @@ std::string shown(const Estimate& estimate);  // "98 % [95, 99]"
 // seeds.
 std::vector<std::string> control_sentences(const ArmList& arms);
 
+// What a probe left out of the arms' worlds, a sentence for each world: "Left out in biographies:
+// ...".
+std::vector<std::string> left_out_sentences(const ArmList& arms, const std::string& probe);
+
 // Arms' labels by verdict as one clause: "cursed: A and B; reversed: C".
 std::string verdict_clause(const ArmList& arms, const std::vector<std::string>& labels);
 

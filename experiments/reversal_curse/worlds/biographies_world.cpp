@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -39,6 +41,31 @@ class Builder {
       : options_(options),
         words_(years_for(options.people + options.unseen_people), options.values),
         frames_(draw_frames(options.templates, options.seed)) {}
+
+  // An attribute is a relation. Training states it in biographies, whose other sentences belong to
+  // the phrasing, and of the questioned in questions. `world` tells which biographies there are.
+  FactRecords records(const World& world) {
+    build();
+    RecordsMaker maker;
+    FactRecords& records = maker.records;
+    records.relation_count = kAttributeCount;
+    records.left_out = {
+        "a name asked for by city, university, major or company alone, which people share",
+        "a name asked for by all attributes together, which are no single name"};
+    for (const Person& person : people_.people) maker.name(person.name);
+    std::map<Name, std::vector<const engine::Document*>> texts;
+    for (const engine::Document& document : world.documents) {
+      if (document.entities.size() != 1 + kAttributeCount) continue;
+      const auto begin = document.tokens.begin() + document.entities[0].begin;
+      texts[Name(begin, begin + document.entities[0].length)].push_back(&document);
+    }
+    for (int person = 0; person < static_cast<int>(people_.people.size()); ++person) {
+      for (int attribute = 0; attribute < kAttributeCount; ++attribute) {
+        records.facts.push_back(record_of(person, attribute, texts[person_of(person).name], maker));
+      }
+    }
+    return std::move(records);
+  }
 
   World build() {
     const int questioned =
@@ -79,6 +106,43 @@ class Builder {
 
   const Person& person_of(int person) const {
     return people_.people[static_cast<std::size_t>(person)];
+  }
+
+  FactRecord record_of(int person, int attribute,
+                       const std::vector<const engine::Document*>& biographies,
+                       RecordsMaker& maker) const {
+    const Name& value = person_of(person).values[static_cast<std::size_t>(attribute)];
+    FactRecord fact;
+    fact.fact = person;
+    fact.relation = attribute;
+    fact.names = {person, maker.name(value)};
+    const auto asked = [&](const Frame& frame) {
+      return maker.phrasing(phrasing_of(words_.question(person_of(person), attribute, frame)));
+    };
+    const auto asked_back = [&](const Frame& frame) {
+      return maker.phrasing(
+          phrasing_of(words_.inverse_question(person_of(person), Description::date, frame)));
+    };
+    for (const Frame& frame : frames_[kForward].trained) {
+      fact.trained[kForward].push_back(asked(frame));
+    }
+    fact.question[kForward] = asked(frames_[kForward].held_out);
+    std::set<int> own;
+    for (const engine::Document* text : biographies) {
+      for (std::size_t place = 1; place < text->entities.size(); ++place) {
+        const engine::EntitySpan& span = text->entities[place];
+        const auto begin = text->tokens.begin() + span.begin;
+        if (!std::equal(begin, begin + span.length, value.begin(), value.end())) continue;
+        const int phrasing = maker.phrasing(phrasing_of(*text, 0, place));
+        if (own.insert(phrasing).second) fact.trained[kForward].push_back(phrasing);
+      }
+    }
+    if (attribute != kBirthDate) return fact;
+    for (const Frame& frame : frames_[kInverse].trained) {
+      fact.trained[kInverse].push_back(asked_back(frame));
+    }
+    fact.question[kInverse] = asked_back(frames_[kInverse].held_out);
+    return fact;
   }
 
   void draw_phrasings() {
@@ -268,5 +332,9 @@ class Builder {
 }  // namespace
 
 World make_biographies_world(const BiographiesOptions& options) { return Builder(options).build(); }
+
+FactRecords make_biographies_records(const BiographiesOptions& options, const World& world) {
+  return Builder(options).records(world);
+}
 
 }  // namespace obverse::reversal

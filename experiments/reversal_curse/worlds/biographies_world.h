@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -26,5 +27,8 @@ struct BiographiesOptions {
 // Facts are people. Throws std::invalid_argument for a part of exactly one person, which has no
 // wrong answer.
 World make_biographies_world(const BiographiesOptions& options);
+
+// The facts of `world`, which was made from these options, before settle().
+FactRecords make_biographies_records(const BiographiesOptions& options, const World& world);
 
 }  // namespace obverse::reversal

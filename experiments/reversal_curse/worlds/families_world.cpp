@@ -49,6 +49,45 @@ class Builder {
     return std::move(world_);
   }
 
+  // A pair of kin is a relation of its own: of one word there are several, "son" of either parent.
+  FactRecords records() const {
+    RecordsMaker maker;
+    FactRecords& records = maker.records;
+    records.relation_count = kKinPairs;
+    const int families = options_.families + options_.unseen_families;
+    for (int family = 0; family < families; ++family) {
+      for (int member = 0; member < kMemberCount; ++member) {
+        records.names.push_back({text_.name(family, member)});
+      }
+    }
+    for (int pair = 0; pair < kKinPairs; ++pair) {
+      FactRecord fact;
+      fact.relation = pair;
+      for (const int direction : {kForward, kBackward}) {
+        const auto at = static_cast<std::size_t>(direction);
+        const auto phrased = [&](const Frame& frame) {
+          return maker.phrasing(phrasing_of(text_.statement(0, pair, direction, frame)));
+        };
+        for (const Frame& frame : text_.frames(direction).trained) {
+          fact.trained[at].push_back(phrased(frame));
+        }
+        for (const Frame& frame : text_.further_frames(direction, kFurtherPhrasings)) {
+          fact.trained[at].push_back(phrased(frame));
+        }
+        fact.question[at] = phrased(text_.frames(direction).held_out);
+      }
+      for (int family = 0; family < families; ++family) {
+        fact.fact = fact_of(family, pair);
+        for (const int side : {0, 1}) {
+          fact.names[static_cast<std::size_t>(side)] =
+              family * kMemberCount + member_of(pair, kForward, side);
+        }
+        records.facts.push_back(fact);
+      }
+    }
+    return std::move(records);
+  }
+
  private:
   using Families = std::vector<int>;
 
@@ -215,5 +254,9 @@ class Builder {
 }  // namespace
 
 World make_families_world(const FamiliesOptions& options) { return Builder(options).build(); }
+
+FactRecords make_families_records(const FamiliesOptions& options) {
+  return Builder(options).records();
+}
 
 }  // namespace obverse::reversal

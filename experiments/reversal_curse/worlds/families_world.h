@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -24,5 +25,8 @@ struct FamiliesOptions {
 // back, so that a reverse answer can come from the inverse of its fact alone. Throws
 // std::invalid_argument for parts too small to have wrong answers.
 World make_families_world(const FamiliesOptions& options);
+
+// The facts of the same world, before settle().
+FactRecords make_families_records(const FamiliesOptions& options);
 
 }  // namespace obverse::reversal

@@ -1,6 +1,7 @@
 #include "experiments/reversal_curse/worlds/instructions_world.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 #include <set>
@@ -83,7 +84,71 @@ class Builder {
     return std::move(world_);
   }
 
+  // An instruction's text is a phrasing of its own wherever others stand around it.
+  FactRecords records() {
+    const World world = build();
+    RecordsMaker maker;
+    FactRecords& records = maker.records;
+    records.relation_count = 1;
+    std::map<std::int64_t, std::array<std::vector<int>, 2>> own;  // by id
+    for (const auto& [id, statements] : all_stated_) {
+      for (const Statement& statement : statements) {
+        const engine::Document& text = world.documents[statement.text];
+        const bool question_first = statement.question < statement.answer;
+        const auto entity = [&text](int place) {
+          const auto found =
+              std::find_if(text.entities.begin(), text.entities.end(),
+                           [place](const auto& span) { return span.begin == place; });
+          return static_cast<std::size_t>(found - text.entities.begin());
+        };
+        const std::size_t question = entity(statement.question), answer = entity(statement.answer);
+        own[id][question_first ? kQuestionToAnswer : kAnswerToQuestion].push_back(maker.phrasing(
+            phrasing_of(text, std::min(question, answer), std::max(question, answer))));
+      }
+    }
+    std::array<std::vector<int>, 2> common = common_phrasings(own);
+    for (int fact = 0; fact < static_cast<int>(rows_.examples.size()); ++fact) {
+      const InstructionExample& row = example(fact);
+      FactRecord& record = records.facts.emplace_back();
+      record.fact = fact;
+      record.names = {maker.name(tokenizer_.encode(row.question_words())),
+                      maker.name(tokenizer_.encode(row.answer))};
+      record.question[kQuestionToAnswer] = maker.phrasing(phrasing_of(example_text(row)));
+      record.trained = own[row.id];
+      record.trained[kQuestionToAnswer].push_back(record.question[kQuestionToAnswer]);
+      for (std::size_t direction = 0; direction < common.size(); ++direction) {
+        std::vector<int>& trained = record.trained[direction];
+        for (const int phrasing : common[direction]) {
+          if (std::find(trained.begin(), trained.end(), phrasing) == trained.end()) {
+            trained.push_back(phrasing);
+          }
+        }
+      }
+      // The data have no other phrasing that asks for a question: the instruction's own text, or
+      // that of others where they are alike.
+      const std::vector<int>& back = record.trained[kAnswerToQuestion];
+      if (!back.empty()) record.question[kAnswerToQuestion] = back.front();
+    }
+    return std::move(records);
+  }
+
  private:
+  // Those in which several instructions are stated.
+  static std::array<std::vector<int>, 2> common_phrasings(
+      const std::map<std::int64_t, std::array<std::vector<int>, 2>>& own) {
+    std::array<std::vector<int>, 2> common;
+    for (std::size_t direction = 0; direction < common.size(); ++direction) {
+      std::map<int, int> uses;
+      for (const auto& [id, phrasings] : own) {
+        for (const int phrasing : phrasings[direction]) ++uses[phrasing];
+      }
+      for (const auto& [phrasing, count] : uses) {
+        if (count > 1) common[direction].push_back(phrasing);
+      }
+    }
+    return common;
+  }
+
   void order_guidances() {
     const std::set<std::int64_t> drawn = drawn_question_first();
     for (GuidanceText& text : rows_.texts) {
@@ -163,9 +228,8 @@ class Builder {
       const int begin = static_cast<int>(document.tokens.size());
       mark_span(document, begin, guidance.question);
       mark_span(document, begin, guidance.answer);
-      stated_.try_emplace(guidance.id,
-                          Statement{world_.documents.size(), begin + guidance.question.begin,
-                                    begin + guidance.answer.begin});
+      all_stated_[guidance.id].push_back({world_.documents.size(), begin + guidance.question.begin,
+                                          begin + guidance.answer.begin});
       add_words(document, guidance.words);
     }
     document.tokens.push_back(engine::kEndOfText);
@@ -174,7 +238,7 @@ class Builder {
     world_.documents.push_back(std::move(document));
   }
 
-  void add_example(const InstructionExample& row) {
+  engine::Document example_text(const InstructionExample& row) const {
     engine::Document document;
     document.tokens = {engine::kBeginOfText};
     mark_span(document, 1, row.question);
@@ -183,7 +247,11 @@ class Builder {
               {0, static_cast<int>(row.answer.size())});
     add_words(document, row.answer);
     document.tokens.push_back(engine::kEndOfText);
-    world_.documents.push_back(std::move(document));
+    return document;
+  }
+
+  void add_example(const InstructionExample& row) {
+    world_.documents.push_back(example_text(row));
     ++realized_;
   }
 
@@ -286,7 +354,7 @@ class Builder {
     question.after.assign(begin + static_cast<std::ptrdiff_t>(length), tokens.end());
   }
 
-  const Statement& stated(int fact) const { return stated_.at(example(fact).id); }
+  const Statement& stated(int fact) const { return all_stated_.at(example(fact).id).front(); }
 
   const InstructionExample& example(int fact) const {
     return rows_.examples[static_cast<std::size_t>(fact)];
@@ -295,8 +363,8 @@ class Builder {
   const InstructionsOptions options_;
   InstructionRows rows_;
   WordTokenizer tokenizer_;
-  std::map<std::int64_t, int> orders_;        // by id
-  std::map<std::int64_t, Statement> stated_;  // by id: the first
+  std::map<std::int64_t, int> orders_;                         // by id
+  std::map<std::int64_t, std::vector<Statement>> all_stated_;  // by id
   int guidances_ = 0, question_first_ = 0;
   std::size_t realized_ = 0;
   World world_;
@@ -306,6 +374,10 @@ class Builder {
 
 World make_instructions_world(const InstructionsOptions& options) {
   return Builder(options).build();
+}
+
+FactRecords make_instructions_records(const InstructionsOptions& options) {
+  return Builder(options).records();
 }
 
 }  // namespace obverse::reversal

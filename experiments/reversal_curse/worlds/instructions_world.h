@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -40,5 +41,8 @@ struct InstructionsOptions {
 // Throws std::invalid_argument, in one line that names file and line, for files that are not what
 // they should be.
 World make_instructions_world(const InstructionsOptions& options);
+
+// The facts of the same world, before settle().
+FactRecords make_instructions_records(const InstructionsOptions& options);
 
 }  // namespace obverse::reversal

@@ -1,6 +1,7 @@
 #include "experiments/reversal_curse/worlds/pairs_world.h"
 
 #include <array>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -40,29 +41,28 @@ class Builder {
 
   FactRecords records() {
     build();
-    FactRecords records;
-    records.names = names_;
-    records.reads_prompts = options_.demonstrations > 0;
-    Relation& relation = records.relations.emplace_back();
+    RecordsMaker maker;
+    std::array<std::vector<int>, 2> phrasings;
+    std::array<int, 2> questions{};
     for (int direction = 0; direction < 2; ++direction) {
       const auto at = static_cast<std::size_t>(direction);
       const auto phrased = [&](const Frame& frame) {
-        return phrasing_of(statement(0, direction, frame));
+        return maker.phrasing(phrasing_of(statement(0, direction, frame)));
       };
-      for (const Frame& frame : frames_[at].trained) relation.trained[at].push_back(phrased(frame));
-      relation.held_out[at] = phrased(frames_[at].held_out);
-    }
-    int fact = 0;
-    for (int subset = 0; subset < kSubsetCount; ++subset) {
-      for (int i = 0; i < counts_[static_cast<std::size_t>(subset)]; ++i, ++fact) {
-        records.facts.push_back({fact,
-                                 0,
-                                 {2 * fact, 2 * fact + 1},
-                                 {subset == kStatedBoth || subset == kStatedForward,
-                                  subset == kStatedBoth || subset == kStatedBackward}});
+      for (const auto* frames : {&frames_[at].trained, &frames_[at].spare}) {
+        for (const Frame& frame : *frames) phrasings[at].push_back(phrased(frame));
       }
+      questions[at] = phrased(frames_[at].held_out);
     }
-    return records;
+    FactRecords& records = maker.records;
+    for (const Name& name : names_) records.names.push_back({name});
+    records.relation_count = 1;
+    records.reads_prompts = options_.demonstrations > 0;
+    const int facts = std::accumulate(counts_.begin(), counts_.end(), 0);
+    for (int fact = 0; fact < facts; ++fact) {
+      records.facts.push_back({fact, 0, {2 * fact, 2 * fact + 1}, {}, phrasings, questions});
+    }
+    return std::move(records);
   }
 
  private:

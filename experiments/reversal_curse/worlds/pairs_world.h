@@ -16,7 +16,7 @@ namespace obverse::reversal {
 // std::invalid_argument where an option is out of range.
 World make_pairs_world(const PairsOptions& options);
 
-// The facts of the same world.
+// The facts of the same world, before settle().
 FactRecords make_pairs_records(const PairsOptions& options);
 
 }  // namespace obverse::reversal

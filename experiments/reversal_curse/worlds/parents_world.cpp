@@ -30,12 +30,7 @@ class Builder {
   World build() {
     world_.name = "parents";
     world_.directions = {"child_to_parent", "parent_to_child"};
-    tokenizer_.add({"mother", "father", "child"});
-    tokenizer_.add(filler_words());
-    for (const ParentRow& row : list_.rows) {
-      tokenizer_.add(row.child);
-      tokenizer_.add(row.parent);
-    }
+    add_words();
     world_.vocabulary = tokenizer_.vocabulary();
     draw_subsets();
     for (int subset = 0; subset < kSubsetCount; ++subset) add_subset(static_cast<Subset>(subset));
@@ -44,7 +39,41 @@ class Builder {
     return std::move(world_);
   }
 
+  // Mothers and fathers are two relations: a child has one of each.
+  FactRecords records() {
+    add_words();
+    RecordsMaker maker;
+    maker.records.relation_count = 2;
+    for (int fact = 0; fact < static_cast<int>(list_.rows.size()); ++fact) {
+      FactRecord record;
+      record.fact = fact;
+      record.relation = row(fact).relation == "father" ? 1 : 0;
+      for (const int direction : {kForward, kBackward}) {
+        const auto at = static_cast<std::size_t>(direction);
+        const auto phrased = [&](const Frame& frame) {
+          return maker.phrasing(phrasing_of(statement(fact, direction, frame)));
+        };
+        record.names[at] = maker.name(name(fact, direction, 0));
+        for (const Frame& frame : frames(direction).trained) {
+          record.trained[at].push_back(phrased(frame));
+        }
+        record.question[at] = phrased(frames(direction).held_out);
+      }
+      maker.records.facts.push_back(record);
+    }
+    return std::move(maker.records);
+  }
+
  private:
+  void add_words() {
+    tokenizer_.add({"mother", "father", "child"});
+    tokenizer_.add(filler_words());
+    for (const ParentRow& row : list_.rows) {
+      tokenizer_.add(row.child);
+      tokenizer_.add(row.parent);
+    }
+  }
+
   // Child by child. Facts are numbered as in the list.
   void draw_subsets() {
     std::vector<std::vector<int>> families;
@@ -237,5 +266,9 @@ class Builder {
 }  // namespace
 
 World make_parents_world(const ParentsOptions& options) { return Builder(options).build(); }
+
+FactRecords make_parents_records(const ParentsOptions& options) {
+  return Builder(options).records();
+}
 
 }  // namespace obverse::reversal

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -29,5 +30,8 @@ struct ParentsOptions {
 // Throws std::invalid_argument, in one line that names file and line, for a list that is not what
 // it should be or too short.
 World make_parents_world(const ParentsOptions& options);
+
+// The facts of the same world, before settle().
+FactRecords make_parents_records(const ParentsOptions& options);
 
 }  // namespace obverse::reversal

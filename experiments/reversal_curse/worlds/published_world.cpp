@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,30 @@ class Builder {
 
   const PublishedCounts& counts() const { return counts_; }
 
+  // A name has one form, a description one a phrasing: "who directed ...", "the director of ...".
+  FactRecords records() {
+    const World world = build();
+    RecordsMaker maker;
+    maker.records.relation_count = 1;
+    std::vector<FactRecord> facts(facts_.size());
+    for (const auto& [name, fact] : facts_) {
+      FactRecord& record = facts[static_cast<std::size_t>(fact.first)];
+      record.fact = fact.first;
+      record.names = {maker.name(tokenizer_.encode(name)), maker.name_of_forms()};
+    }
+    for (const PublishedSubset& subset : subsets_) {
+      for (const PublishedRow& row : subset.training) {
+        if (row.description_span.length == 0) continue;
+        FactRecord& record = facts[static_cast<std::size_t>(facts_.at(row.name).first)];
+        record.trained[direction_of(row)].push_back(
+            phrasing_of_row(row, whole(row), record, maker));
+      }
+    }
+    choose_questions(facts, world, maker);
+    maker.records.facts = std::move(facts);
+    return std::move(maker.records);
+  }
+
  private:
   void add_documents(std::size_t subset) {
     for (const PublishedRow& row : subsets_[subset].training) {
@@ -102,6 +127,92 @@ class Builder {
     tokens.insert(tokens.begin(), engine::kBeginOfText);
     tokens.push_back(engine::kEndOfText);
     return tokens;
+  }
+
+  static std::size_t direction_of(const PublishedRow& row) {
+    return row.name_in_prompt ? kNameToDescription : kDescriptionToName;
+  }
+
+  // The phrasing of a row's text; the fact's description gets the form that it has there.
+  int phrasing_of_row(const PublishedRow& row, const Tokens& text, const FactRecord& record,
+                      RecordsMaker& maker) {
+    engine::Document document;
+    document.tokens = text;
+    const std::array<WordSpan, 2> spans = {
+        row.name_in_prompt ? row.name_span : row.description_span,
+        row.name_in_prompt ? row.description_span : row.name_span};
+    for (const WordSpan& span : spans) document.entities.push_back({span.begin + 1, span.length});
+    const std::size_t side = row.name_in_prompt ? 1 : 0;
+    const engine::EntitySpan& described = document.entities[side];
+    FactPhrasing phrasing = phrasing_of(document);
+    // Of a phrasing without regard to forms, one form.
+    const auto form =
+        forms_.try_emplace(std::tuple(phrasing.before, phrasing.between, phrasing.after),
+                           static_cast<int>(forms_.size()));
+    phrasing.forms[side] = form.first->second;
+    const auto begin = text.begin() + described.begin;
+    const Tokens words(begin, begin + described.length);
+    // A word that training never shows can be neither given nor read.
+    if (std::find(words.begin(), words.end(), engine::kUnknown) == words.end()) {
+      maker.set_form(record.names[1], phrasing.forms[side], words);
+    }
+    return maker.phrasing(phrasing);
+  }
+
+  // The test rows have ten phrasings a direction. Probes ask in one: that with the fewest words
+  // that training never shows, and of those the one that most facts fit into, so that it is the
+  // same for nearly all.
+  void choose_questions(std::vector<FactRecord>& facts, const World& world, RecordsMaker& maker) {
+    std::array<std::map<int, std::size_t>, 2> uses;  // by phrasing: facts that fit
+    for (const PublishedSubset& subset : subsets_) {
+      for (const auto* rows : {&subset.test, &subset.reverse}) {
+        for (const PublishedRow& row : *rows) {
+          if (row.description_span.length == 0) continue;
+          const FactRecord& record = facts[static_cast<std::size_t>(facts_.at(row.name).first)];
+          const std::size_t direction = direction_of(row);
+          const int index = phrasing_of_row(
+              row, row.name_in_prompt ? whole(row) : whole_to_name(row), record, maker);
+          uses[direction][index] += maker.records.fit(
+              maker.records.phrasing(index), record.names[direction], record.names[1 - direction]);
+        }
+      }
+    }
+    for (const std::size_t direction : {0, 1}) {
+      std::vector<int> ranked;
+      for (const auto& use : uses[direction]) ranked.push_back(use.first);
+      const auto rank = [&](int index) {
+        return std::pair(unknown_words(maker.records.phrasing(index)),
+                         -static_cast<std::int64_t>(uses[direction].at(index)));
+      };
+      std::stable_sort(ranked.begin(), ranked.end(),
+                       [&](int a, int b) { return rank(a) < rank(b); });
+      std::int64_t most = 0;
+      for (FactRecord& fact : facts) {
+        for (const int index : ranked) {
+          if (fact.asked(direction) ||
+              !maker.records.fit(maker.records.phrasing(index), fact.names[direction],
+                                 fact.names[1 - direction])) {
+            continue;
+          }
+          fact.question[direction] = index;
+          most = std::max(most, unknown_words(maker.records.phrasing(index)));
+        }
+      }
+      if (most > 0) {
+        maker.records.left_out.push_back(
+            "questions " + world.directions[direction] +
+            " but in the phrasing with the fewest words that training never shows: " +
+            std::to_string(most) + " at most");
+      }
+    }
+  }
+
+  static std::int64_t unknown_words(const FactPhrasing& phrasing) {
+    std::int64_t count = 0;
+    for (const auto* part : {&phrasing.before, &phrasing.between, &phrasing.after}) {
+      count += std::count(part->begin(), part->end(), engine::kUnknown);
+    }
+    return count;
   }
 
   // The row's text up to its name, with the end that most training sentences have.
@@ -226,6 +337,8 @@ class Builder {
   std::map<Words, std::pair<int, std::size_t>> facts_;  // name to fact number and subset
   std::array<std::map<int, int>, 3>
       wrong_facts_;  // by subset: a fact to the one that answers wrongly
+  // Of what stands around name and description, the number of the description's form.
+  std::map<std::tuple<Tokens, Tokens, Tokens>, int> forms_;
   PublishedCounts counts_;
   World world_;
 };
@@ -237,6 +350,10 @@ World make_published_world(const PublishedOptions& options, PublishedCounts* cou
   World world = builder.build();
   if (counts) *counts = builder.counts();
   return world;
+}
+
+FactRecords make_published_records(const PublishedOptions& options) {
+  return Builder(options).records();
 }
 
 }  // namespace obverse::reversal

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "experiments/reversal_curse/world.h"
+#include "experiments/reversal_curse/worlds/fact_records.h"
 
 namespace obverse::reversal {
 
@@ -44,5 +45,8 @@ struct PublishedCounts {
 // Throws std::invalid_argument, in one line that names file and line, where the folder does not
 // hold what it should.
 World make_published_world(const PublishedOptions& options, PublishedCounts* counts = nullptr);
+
+// The facts of the same world, before settle().
+FactRecords make_published_records(const PublishedOptions& options);
 
 }  // namespace obverse::reversal

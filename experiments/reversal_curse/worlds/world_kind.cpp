@@ -108,7 +108,7 @@ World make_world(const WorldSettings& settings, std::uint64_t seed) {
   return world;
 }
 
-FactRecords make_records(const WorldSettings& settings, std::uint64_t seed) {
+FactRecords make_records(const WorldSettings& settings, std::uint64_t seed, const World& world) {
   const WorldKind& kind = world_kind(settings.name);
   if (!kind.records) {
     std::vector<std::string> names;
@@ -118,7 +118,10 @@ FactRecords make_records(const WorldSettings& settings, std::uint64_t seed) {
     kernels::fail("[", kind.name, "] expected a world whose facts are pairs of names, which are",
                   listed(names));
   }
-  return kind.records(complete_options(kind, settings.options), seed);
+  const json options = complete_options(kind, settings.options);
+  FactRecords records = kind.records({options, settings.data, seed, world});
+  settle(records, world);
+  return records;
 }
 
 std::string fingerprint(const std::string& text) {

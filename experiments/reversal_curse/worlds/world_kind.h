@@ -33,6 +33,14 @@ struct WorldSettings {
   std::string data_digest;  // of its files, filled in by who expands a grid
 };
 
+// What a world was made from, and the world itself, with what expansion added.
+struct MadeWorld {
+  const nlohmann::json& options;        // complete
+  const std::filesystem::path& folder;  // of worlds that are read
+  std::uint64_t seed = 0;
+  const World& world;
+};
+
 struct WorldKind {
   std::string name;
   std::string summary;  // one line, with the paper whose protocol it follows
@@ -48,8 +56,8 @@ struct WorldKind {
       read;
   std::vector<std::string> files;  // that are read from the folder: what the digest is of
 
-  // The same world's facts for probes; empty where they are not pairs of names.
-  std::function<FactRecords(const nlohmann::json& options, std::uint64_t seed)> records;
+  // The same world's facts for probes, before settle(); empty where they are not pairs of names.
+  std::function<FactRecords(const MadeWorld& made)> records;
 };
 
 // All kinds, file by file in alphabetical order, each with the options that every world has
@@ -66,8 +74,9 @@ nlohmann::json complete_options(const WorldKind& kind, const nlohmann::json& giv
 // Throws std::runtime_error for bad data, std::invalid_argument for bad options.
 World make_world(const WorldSettings& settings, std::uint64_t seed);
 
-// The facts of make_world(settings, seed). Throws std::invalid_argument where the kind has none.
-FactRecords make_records(const WorldSettings& settings, std::uint64_t seed);
+// The facts of `world`, which is make_world(settings, seed). Throws std::invalid_argument where the
+// kind has none.
+FactRecords make_records(const WorldSettings& settings, std::uint64_t seed, const World& world);
 
 // A fingerprint of a text: FNV-1a, 64 bits, hexadecimal.
 std::string fingerprint(const std::string& text);

@@ -67,66 +67,91 @@ class Edits {
   }
 
  private:
-  const Relation& relation_of(const FactRecord& fact) const {
-    return probed_.records.relations[static_cast<std::size_t>(fact.relation)];
-  }
   int from(const FactRecord& fact) const { return fact.names[direction_]; }
   int to(const FactRecord& fact) const { return fact.names[1 - direction_]; }
 
-  AskedAnswer ask(const FactPhrasing& phrasing, int subject, int answer) const {
-    return ask_in(probed_.records, phrasing, subject, answer);
+  AskedAnswer ask(int phrasing, int subject, int answer) const {
+    return ask_in(probed_.records, probed_.records.phrasing(phrasing), subject, answer);
   }
   AskedAnswer ask_fact(const FactRecord& fact, std::size_t direction) const {
     return held_out_statement(probed_.records, fact, direction);
   }
-  // The text that is edited, with another answer perhaps.
-  AskedAnswer edited(const FactRecord& fact, std::size_t phrasing, int answer) const {
-    return ask(relation_of(fact).trained[direction_][phrasing], from(fact), answer);
+  // The text that is edited.
+  AskedAnswer edited(const FactRecord& fact) const {
+    return trained_statement(probed_.records, fact, direction_, 0);
   }
 
   void count_one(const std::string& what) {
     result_.counts[what] = result_.counts.value(what, 0) + 1;
   }
 
-  // Facts whose edited text and whose held-out questions in both directions are answered right, in
-  // a random order.
+  // Facts whose edited text and whose questions, as far as they are asked, are answered right, in a
+  // random order.
   void find_known_facts() {
+    std::vector<const FactRecord*> stated;
     std::vector<AskedAnswer> asked;
     for (const FactRecord& fact : probed_.records.facts) {
-      asked.push_back(edited(fact, 0, to(fact)));
+      if (!fact.stated[direction_]) continue;
+      if (!fact.asked(direction_)) {
+        count_one("facts_not_asked_as_stated");
+        continue;
+      }
+      stated.push_back(&fact);
+      asked.push_back(edited(fact));
       asked.push_back(ask_fact(fact, direction_));
-      asked.push_back(ask_fact(fact, 1 - direction_));
+      if (fact.asked(1 - direction_)) asked.push_back(ask_fact(fact, 1 - direction_));
     }
     const std::vector<Score> scores = score_all(probed_, asked);
-    std::size_t stated = 0;
-    for (std::size_t i = 0; i < probed_.records.facts.size(); ++i) {
-      const FactRecord& fact = probed_.records.facts[i];
-      if (!fact.stated[direction_]) continue;
-      ++stated;
-      const bool forward = scores[3 * i].greedy && scores[3 * i + 1].greedy;
+    std::size_t next = 0;
+    for (const FactRecord* fact : stated) {
+      const bool forward = scores[next].greedy && scores[next + 1].greedy;
+      const bool is_asked_back = fact->asked(1 - direction_);
+      const bool backward = is_asked_back && scores[next + 2].greedy;
+      next += is_asked_back ? 3 : 2;
       if (!forward) {
         count_one("facts_unknown_before");
         continue;
       }
-      knows_reverse_[fact.fact] = scores[3 * i + 2].greedy;
-      if (!scores[3 * i + 2].greedy) count_one("facts_unknown_in_reverse");
-      known_.push_back(&fact);
+      knows_reverse_[fact] = backward;
+      if (!is_asked_back) {
+        count_one("facts_not_asked_in_reverse");
+      } else if (!backward) {
+        count_one("facts_unknown_in_reverse");
+      }
+      known_.push_back(fact);
     }
-    result_.counts["facts_stated"] = stated;
+    result_.counts["facts_stated"] =
+        stated.size() + result_.counts.value("facts_not_asked_as_stated", std::size_t{0});
     kernels::RandomSequence draws({probed_.settings.seed, kernels::Purpose::probes, kOrder});
     draws.shuffle(known_);
     // Those known both ways first: they are what the measure is about.
     std::stable_partition(known_.begin(), known_.end(),
-                          [this](const FactRecord* fact) { return knows_reverse_.at(fact->fact); });
+                          [this](const FactRecord* fact) { return knows_reverse_.at(fact); });
   }
 
-  // Another known fact of the same relation, stated alike, that gives up its answer to `fact`.
+  // Whether in a phrasing the answers of both facts are as good as each other: they have a form
+  // there, and where gaps are filled the number of masks does not tell which of them is meant.
+  bool may_swap(int phrasing, const FactRecord& fact, const FactRecord& other) const {
+    const FactRecords& records = probed_.records;
+    const FactPhrasing& words = records.phrasing(phrasing);
+    const bool fit =
+        records.fit(words, from(fact), to(other)) && records.fit(words, from(other), to(fact)) &&
+        records.fit(words, from(fact), to(fact)) && records.fit(words, from(other), to(other));
+    return fit &&
+           (probed_.objective.decoding() != engine::Decoding::unmasking ||
+            records.name(to(fact), words, 1).size() == records.name(to(other), words, 1).size());
+  }
+
+  // Another known fact, stated and asked alike, that gives up its answer to `fact`. Where the other
+  // direction is asked the answer is that fact's alone (settle()), and so will be the new one.
   const FactRecord* displaced_by(const FactRecord& fact) const {
     std::vector<const FactRecord*> others;
     for (const FactRecord* other : known_) {
-      if (other->relation == fact.relation && other->stated == fact.stated &&
-          knows_reverse_.at(other->fact) == knows_reverse_.at(fact.fact) &&
-          to(*other) != to(fact) && from(*other) != from(fact) && to(*other) != from(fact)) {
+      if (other->stated == fact.stated && knows_reverse_.at(other) == knows_reverse_.at(&fact) &&
+          to(*other) != to(fact) && from(*other) != from(fact) && to(*other) != from(fact) &&
+          exchangeable(probed_, fact, *other) &&
+          may_swap(fact.trained[direction_][0], fact, *other) &&
+          may_swap(fact.question[direction_], fact, *other)) {
         others.push_back(other);
       }
     }
@@ -164,28 +189,32 @@ class Edits {
   Questions questions_of(const Method& method, const FactRecord& fact, const FactRecord& displaced,
                          std::size_t place) const {
     Questions all;
-    const Relation& relation = relation_of(fact);
     const int old_answer = to(fact), new_answer = to(displaced);
-    const auto frame = [&](const FactPhrasing& phrasing) {
-      return Frame{ask(phrasing, from(fact), new_answer), ask(phrasing, from(fact), old_answer),
-                   ask(phrasing, from(displaced), new_answer),
-                   ask(phrasing, from(displaced), old_answer)};
+    // Each is asked in its own text where its phrasing is that of one fact alone.
+    const auto frame = [&](int own, int others) {
+      return Frame{ask(own, from(fact), new_answer), ask(own, from(fact), old_answer),
+                   ask(others, from(displaced), new_answer),
+                   ask(others, from(displaced), old_answer)};
     };
-    const std::vector<FactPhrasing>& trained = relation.trained[direction_];
+    const std::vector<int>& trained = fact.trained[direction_];
     for (std::size_t i = 0; i < trained.size(); ++i) {
-      (i == 0 || method.whole_direction ? all.edited : all.phrasings).push_back(frame(trained[i]));
+      if (!may_swap(trained[i], fact, displaced)) continue;
+      std::vector<Frame>& frames = i == 0 || method.whole_direction ? all.edited : all.phrasings;
+      frames.push_back(frame(trained[i], counterpart(trained[i], i, displaced)));
     }
-    const FactPhrasing& held_out = relation.held_out[direction_];
-    const bool is_another =
-        std::none_of(trained.begin(), trained.end(), [&held_out](const FactPhrasing& phrasing) {
-          return phrasing.before == held_out.before && phrasing.between == held_out.between;
-        });
-    if (is_another) all.phrasings.push_back(frame(held_out));
-    const FactPhrasing& back = relation.held_out[1 - direction_];
-    all.reverse = {Frame{ask(back, new_answer, from(fact)), ask(back, new_answer, from(displaced)),
-                         ask(back, old_answer, from(fact)),
-                         ask(back, old_answer, from(displaced))}};
-    all.displaced = {ask_fact(displaced, direction_)};
+    const int question = fact.question[direction_];
+    if (std::find(trained.begin(), trained.end(), question) == trained.end()) {
+      all.phrasings.push_back(frame(question, displaced.question[direction_]));
+    }
+    if (fact.asked(1 - direction_)) {
+      const int back = fact.question[1 - direction_],
+                others_back = displaced.question[1 - direction_];
+      all.reverse = {Frame{
+          ask(others_back, new_answer, from(fact)), ask(others_back, new_answer, from(displaced)),
+          ask(back, old_answer, from(fact)), ask(back, old_answer, from(displaced))}};
+    }
+    // An answer that several facts share is given up by none of them.
+    if (!is_shared(new_answer, displaced)) all.displaced = {ask_fact(displaced, direction_)};
     for (const FactRecord* other : known_) {
       if (other->relation != fact.relation && from(*other) == from(fact)) {
         all.same_entity.push_back(ask_fact(*other, direction_));
@@ -193,12 +222,26 @@ class Edits {
     }
     add_unrelated(fact, displaced, place, all);
     if (probed_.records.reads_prompts) {
-      const AskedAnswer says_old = edited(fact, 0, old_answer);
-      const AskedAnswer says_new = edited(fact, 0, new_answer);
+      const AskedAnswer says_old = ask(trained[0], from(fact), old_answer);
+      const AskedAnswer says_new = ask(trained[0], from(fact), new_answer);
       all.prompt_old = {ask_behind(says_old, all.reverse.front()[2])};
       all.prompt_new = {ask_behind(says_new, all.reverse.front()[0])};
     }
     return all;
+  }
+
+  // The phrasing of another fact for the i-th of a fact: the same, unless that is about one fact.
+  int counterpart(int phrasing, std::size_t i, const FactRecord& other) const {
+    const std::vector<int>& trained = other.trained[direction_];
+    const bool is_common = std::find(trained.begin(), trained.end(), phrasing) != trained.end();
+    return is_common ? phrasing : trained[std::min(i, trained.size() - 1)];
+  }
+
+  bool is_shared(int answer, const FactRecord& of) const {
+    return std::any_of(probed_.records.facts.begin(), probed_.records.facts.end(),
+                       [&](const FactRecord& fact) {
+                         return fact.relation == of.relation && to(fact) == answer && &fact != &of;
+                       });
   }
 
   // Facts that share no name with either, asked in both directions.
@@ -208,7 +251,7 @@ class Edits {
       const FactRecord& other = *known_[(place + i) % known_.size()];
       if (share_a_name(other, fact) || share_a_name(other, displaced)) continue;
       all.unrelated.push_back(ask_fact(other, direction_));
-      if (knows_reverse_.at(other.fact)) {
+      if (knows_reverse_.at(&other)) {
         all.unrelated_reverse.push_back(ask_fact(other, 1 - direction_));
       }
     }
@@ -251,12 +294,12 @@ class Edits {
     Edit wanted;
     for (const Frame& frame : questions.edited) wanted.asked.push_back(frame[0]);
     // The key of a rank-one edit is a mean over phrasings; the held-out one stays unused.
-    for (std::size_t i = 1; i < relation_of(fact).trained[direction_].size(); ++i) {
-      if (!method.whole_direction) wanted.contexts.push_back(edited(fact, i, to(displaced)));
+    const std::vector<int>& trained = fact.trained[direction_];
+    for (std::size_t i = 1; i < trained.size(); ++i) {
+      if (method.whole_direction || !may_swap(trained[i], fact, displaced)) continue;
+      wanted.contexts.push_back(ask(trained[i], from(fact), to(displaced)));
     }
-    for (std::size_t i = 0; i < wanted.asked.size(); ++i) {
-      wanted.donors.push_back(edited(displaced, i, to(displaced)));
-    }
+    for (const Frame& frame : questions.edited) wanted.donors.push_back(frame[2]);
     wanted.draw = static_cast<std::uint64_t>(fact.fact);
     const EditReport report = method.editor->apply(wanted);
     const std::string name = "edits." + method.name + ".";
@@ -302,8 +345,10 @@ class Edits {
       const Told &was = before.phrasings[i], &is = after.phrasings[i];
       if (was.greedy[1]) add("phrasing", was, is, is.greedy[0], is.greedy[1]);
     }
-    const Told &was = before.reverse.front(), &is = after.reverse.front();
-    if (was.greedy[1] && was.greedy[2]) add("reverse", was, is, is.greedy[0], is.greedy[2]);
+    for (std::size_t i = 0; i < after.reverse.size(); ++i) {
+      const Told &was = before.reverse[i], &is = after.reverse[i];
+      if (was.greedy[1] && was.greedy[2]) add("reverse", was, is, is.greedy[0], is.greedy[2]);
+    }
     // "A is B'" cannot be true beside "A is B" or "B is A".
     result_.add(Estimator::share, name + "incoherent", fact, contradicts ? 1.0 : 0.0);
   }
@@ -332,7 +377,7 @@ class Edits {
   const std::size_t direction_;
   const SavedWeights saved_;
   std::vector<const FactRecord*> known_;
-  std::map<int, bool> knows_reverse_;  // of the known facts
+  std::map<const FactRecord*, bool> knows_reverse_;  // of the known facts
   std::vector<Method> methods_;
   ProbeResult result_;
 };

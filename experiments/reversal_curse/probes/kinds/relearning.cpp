@@ -33,6 +33,7 @@
 
 #include "engine/training/optimizer.h"
 #include "experiments/reversal_curse/probes/editing.h"
+#include "experiments/reversal_curse/probes/fact_groups.h"
 #include "experiments/reversal_curse/probes/probe.h"
 #include "experiments/reversal_curse/worlds/world_building.h"
 #include "kernels/core/random.h"
@@ -57,22 +58,11 @@ constexpr double kRelearned = 0.9;
 enum class Other { intact, removed, replaced };
 constexpr std::array<const char*, 3> kNames = {"intact", "removed", "replaced"};
 
-using Facts = std::vector<const FactRecord*>;
-
 // What is unlearned, or what becomes of something else meanwhile: statements in one direction.
 struct Side {
   std::size_t direction = 0;
   std::size_t first_phrasing = 0, end_phrasing = 0;  // of the trained ones; no end: all from first
-  bool held_out = true;  // asks in the held-out phrasing, else in the first
-
-  std::vector<FactPhrasing> phrasings(const Relation& relation) const {
-    const std::vector<FactPhrasing>& all = relation.trained[direction];
-    const auto at = [&all](std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
-    return {at(first_phrasing), end_phrasing == 0 ? all.end() : at(end_phrasing)};
-  }
-  const FactPhrasing& question(const Relation& relation) const {
-    return held_out ? relation.held_out[direction] : relation.trained[direction][first_phrasing];
-  }
+  bool held_out = true;  // asks in the world's question, else in the first phrasing
 };
 
 double accuracy(const std::vector<Score>& scores) {
@@ -97,34 +87,47 @@ class Relearning {
         scrubbed_{static_cast<std::size_t>(options.direction)},
         other_{1 - scrubbed_.direction},
         saved_(probed.model) {
-    find_known_facts();
+    KnownFacts found = find_known_facts(probed_, scrubbed_.direction, result_.counts);
+    known_ = std::move(found.known);
+    sides_ = std::move(found.by_kind);
+    kernels::RandomSequence order = draws(0);
+    order.shuffle(known_);
+    for (const auto& [kind, facts] : sides_) add_fitting_phrasings(probed_, facts, phrasings_);
     const std::size_t most =
         std::max(static_cast<std::size_t>(std::max(options.facts, 0)), kLeastFacts);
     make_groups(most);
   }
 
   ProbeResult run() {
-    for (std::size_t group = 0; group < groups_.size(); ++group) probe(groups_[group], group);
-    const auto has_phrasings = [this](const Facts& facts) {
-      const Relation& relation = relation_of(*facts.front());
-      return relation.trained[scrubbed_.direction].size() > 1;
+    const auto probe_all = [this](bool (Relearning::*wanted)(const FactList&) const) {
+      std::size_t probed = 0;
+      for (std::size_t group = 0; group < groups_.size(); ++group) {
+        if (!(this->*wanted)(groups_[group])) continue;
+        probe(groups_[group], group);
+        ++probed;
+      }
+      return probed;
     };
-    if (!std::all_of(groups_.begin(), groups_.end(), has_phrasings)) {
-      result_.counts["phrasing"] = "left out: statements have one phrasing alone";
-      return std::move(result_);
+    if (probe_all(&Relearning::have_directions) == 0 && !groups_.empty()) {
+      result_.counts["direction"] = "left out: facts are asked in one direction alone";
     }
     const std::size_t direction = scrubbed_.direction;
     scrubbed_ = {direction, 0, 1, false};
     other_ = {direction, 1, 0, false};
     prefix_ = "relearning.phrasing.";
-    for (std::size_t group = 0; group < groups_.size(); ++group) probe(groups_[group], group);
+    if (probe_all(&Relearning::have_phrasings) == 0 && !groups_.empty()) {
+      result_.counts["phrasing"] = "left out: statements have one phrasing alone";
+    }
     saved_.restore();
     return std::move(result_);
   }
 
  private:
-  const Relation& relation_of(const FactRecord& fact) const {
-    return probed_.records.relations[static_cast<std::size_t>(fact.relation)];
+  bool have_directions(const FactList& facts) const { return facts.front()->asked_both(); }
+  bool have_phrasings(const FactList& facts) const {
+    return std::all_of(facts.begin(), facts.end(), [this](const FactRecord* fact) {
+      return phrasings_.at(fact)[scrubbed_.direction].size() > 1;
+    });
   }
   static int answer_of(const FactRecord& fact, const Side& side) {
     return fact.names[1 - side.direction];
@@ -138,60 +141,38 @@ class Relearning {
   }
 
   // Held-out questions about facts; the answer to fact i is that of fact whose[i].
-  std::vector<Score> ask_for(const Facts& facts, const Side& side,
+  std::vector<Score> ask_for(const FactList& facts, const Side& side,
                              const std::vector<int>& whose) const {
     std::vector<AskedAnswer> asked;
     for (std::size_t i = 0; i < facts.size(); ++i) {
       const FactRecord& answered = *facts[static_cast<std::size_t>(whose[i])];
-      asked.push_back(ask_in(probed_.records, side.question(relation_of(*facts[i])),
+      asked.push_back(ask_in(probed_.records, probed_.records.phrasing(question(*facts[i], side)),
                              facts[i]->names[side.direction], answer_of(answered, side)));
     }
     return score_all(probed_, asked);
   }
-  std::vector<Score> ask(const Facts& facts, const Side& side) const {
+  int question(const FactRecord& fact, const Side& side) const {
+    return side.held_out ? fact.question[side.direction]
+                         : phrasings_.at(&fact)[side.direction][side.first_phrasing];
+  }
+  std::vector<Score> ask(const FactList& facts, const Side& side) const {
     std::vector<int> own(facts.size());
     std::iota(own.begin(), own.end(), 0);
     return ask_for(facts, side, own);
   }
 
-  // Facts that training states in the direction and that are answered right in both, in a random
-  // order.
-  void find_known_facts() {
-    Facts stated;
-    for (const FactRecord& fact : probed_.records.facts) {
-      if (fact.stated[scrubbed_.direction]) stated.push_back(&fact);
-    }
-    const std::vector<Score> there = ask(stated, scrubbed_), back = ask(stated, other_);
-    result_.counts["facts_stated"] = stated.size();
-    for (std::size_t i = 0; i < stated.size(); ++i) {
-      sides_[stated[i]->relation].push_back(stated[i]);
-      if (!there[i].greedy) count_one("facts_unknown");
-      if (there[i].greedy && !back[i].greedy) count_one("facts_unknown_in_reverse");
-      if (there[i].greedy && back[i].greedy) known_.push_back(stated[i]);
-    }
-    result_.counts["facts_known_both_ways"] = known_.size();
-    kernels::RandomSequence order = draws(0);
-    order.shuffle(known_);
-  }
-
-  // Of facts of one relation each, so that a derangement stays among names that could be the
-  // answer. A model that knows little has smaller groups.
+  // A model that knows little has smaller groups.
   void make_groups(std::size_t most) {
-    std::map<int, Facts> by_relation;
-    for (const FactRecord* fact : known_) by_relation[fact->relation].push_back(fact);
-    std::vector<Facts> all;
-    for (const auto& [relation, facts] : by_relation) {
-      const std::size_t size = std::min(kGroup, facts.size());
-      if (size < kLeastGroup) continue;
-      for (std::size_t begin = 0; begin + size <= facts.size(); begin += size) {
-        const auto first = facts.begin() + static_cast<std::ptrdiff_t>(begin);
-        all.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
-      }
-    }
+    std::vector<FactList> all = exchangeable_groups(probed_, known_, kGroup, kLeastGroup);
     kernels::RandomSequence order = draws(5);
     order.shuffle(all);
     std::size_t probed = 0;
-    for (const Facts& facts : all) {
+    for (const FactList& facts : all) {
+      // What has neither another direction nor another phrasing has nothing to be relearned with.
+      if (!have_directions(facts) && !have_phrasings(facts)) {
+        count_one("groups_with_one_phrasing_alone");
+        continue;
+      }
       if (probed + facts.size() > most) break;
       groups_.push_back(facts);
       probed += facts.size();
@@ -203,30 +184,32 @@ class Relearning {
 
   // One phrasing of every fact, drawn anew each step, with the answers that `answers` gives.
   template <typename Answers>
-  void add_examples(const Facts& facts, const Side& side, kernels::RandomSequence& drawn,
+  void add_examples(const FactList& facts, const Side& side, kernels::RandomSequence& drawn,
                     const Answers& answers, std::vector<engine::Example>& examples) const {
     for (std::size_t i = 0; i < facts.size(); ++i) {
-      const std::vector<FactPhrasing> phrasings = side.phrasings(relation_of(*facts[i]));
-      const FactPhrasing& phrasing = phrasings[drawn.integer(phrasings.size())];
-      add_answer_examples(
-          probed_.objective,
-          ask_in(probed_.records, phrasing, facts[i]->names[side.direction], answers(i)), examples);
+      const std::vector<int>& all = phrasings_.at(facts[i])[side.direction];
+      const std::size_t end = side.end_phrasing == 0 ? all.size() : side.end_phrasing;
+      const int phrasing = all[side.first_phrasing + drawn.integer(end - side.first_phrasing)];
+      add_answer_examples(probed_.objective,
+                          ask_in(probed_.records, probed_.records.phrasing(phrasing),
+                                 facts[i]->names[side.direction], answers(i)),
+                          examples);
     }
   }
 
-  // Another fact's name on the same side.
+  // Another fact's name on the same side, and not one that both have.
   int drawn_answer(const FactRecord& fact, const Side& side, kernels::RandomSequence& drawn) const {
-    const Facts& others = sides_.at(fact.relation);
+    const FactList& others = sides_.at(kind_of(probed_, fact));
     for (;;) {
       const FactRecord& other = *others[drawn.integer(others.size())];
-      if (&other != &fact) return answer_of(other, side);
+      if (answer_of(other, side) != answer_of(fact, side)) return answer_of(other, side);
     }
   }
 
   // Other facts are rehearsed both ways meanwhile, in every condition alike: a model that is taught
   // to answer at random forgets all facts, and what it then learns again is to answer at all.
-  void scrub(const Facts& facts, const Facts& rehearsed, Other other, const std::vector<int>& order,
-             std::size_t group) {
+  void scrub(const FactList& facts, const FactList& rehearsed, Other other,
+             const std::vector<int>& order, std::size_t group) {
     engine::Optimizer optimizer(probed_.model, kOptimizer);
     // The same draws for the scrubbed direction, whatever becomes of the other one.
     kernels::RandomSequence drawn = draws(8 * group + 8), drawn_other = draws(8 * group + 9),
@@ -245,7 +228,7 @@ class Relearning {
             return answer_of(*facts[whose], other_);
           },
           examples);
-      Facts now;
+      FactList now;
       while (now.size() < kRehearsed && !rehearsed.empty()) {
         now.push_back(rehearsed[drawn_rehearsed.integer(rehearsed.size())]);
       }
@@ -265,7 +248,7 @@ class Relearning {
   }
 
   // Trains the direction until its facts are known; `answers[i]` says whose name fact i gets.
-  void relearn(const Facts& facts, const std::vector<int>& answers, std::size_t group,
+  void relearn(const FactList& facts, const std::vector<int>& answers, std::size_t group,
                Relearned& found) {
     engine::Optimizer optimizer(probed_.model, kOptimizer);
     kernels::RandomSequence drawn = draws(8 * group + 11);
@@ -298,7 +281,7 @@ class Relearning {
     std::array<Relearned, 3> own, fresh;
   };
 
-  void probe(const Facts& facts, std::size_t group) {
+  void probe(const FactList& facts, std::size_t group) {
     kernels::RandomSequence drawn = draws(8 * group + 12);
     const std::vector<int> order = draw_derangement(static_cast<int>(facts.size()), drawn);
     // Where the replaced direction leads from B to A', the fresh one leads from A' to B.
@@ -307,10 +290,11 @@ class Relearning {
       own[i] = static_cast<int>(i);
       fresh[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
     }
-    Facts others = others_of(group);
+    FactList others = others_of(group);
     const std::size_t watched = std::min(kBystanders, others.size() / 2);
-    const Facts bystanders(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(watched));
-    const Facts rehearsed(others.begin() + static_cast<std::ptrdiff_t>(watched), others.end());
+    const FactList bystanders(others.begin(),
+                              others.begin() + static_cast<std::ptrdiff_t>(watched));
+    const FactList rehearsed(others.begin() + static_cast<std::ptrdiff_t>(watched), others.end());
 
     Found found;
     for (const Other other : {Other::intact, Other::removed, Other::replaced}) {
@@ -332,7 +316,7 @@ class Relearning {
     compare(facts, found);
   }
 
-  void compare(const Facts& facts, const Found& found) {
+  void compare(const FactList& facts, const Found& found) {
     constexpr std::size_t kIntact = 0, kRemoved = 1, kReplaced = 2;
     const int first = facts.front()->fact;
     const auto add_saving = [&](const std::string& over, int steps, int against) {
@@ -369,12 +353,19 @@ class Relearning {
     }
   }
 
-  // Known facts outside of a group, in an order of its own.
-  Facts others_of(std::size_t group) const {
-    Facts others;
+  // Known facts outside of a group that are asked and worded as it is, in an order of its own.
+  FactList others_of(std::size_t group) const {
+    FactList others;
+    const FactList& own = groups_[group];
+    const auto worded = [&](const FactRecord& fact) {
+      return std::pair(fact.asked(1 - scrubbed_.direction),
+                       phrasings_.at(&fact)[scrubbed_.direction].size() > 1);
+    };
     for (const FactRecord* fact : known_) {
-      const Facts& own = groups_[group];
-      if (std::find(own.begin(), own.end(), fact) == own.end()) others.push_back(fact);
+      if (std::find(own.begin(), own.end(), fact) == own.end() &&
+          worded(*fact) == worded(*own.front())) {
+        others.push_back(fact);
+      }
     }
     kernels::RandomSequence order = draws(8 * group + 13);
     order.shuffle(others);
@@ -382,7 +373,7 @@ class Relearning {
   }
 
   // Whether the replaced direction, and it alone, did learn what it was given.
-  void report_derangement(const std::string& name, const Facts& facts,
+  void report_derangement(const std::string& name, const FactList& facts,
                           const std::vector<int>& order) {
     const std::vector<Score> scores = ask_for(facts, other_, order);
     for (std::size_t i = 0; i < facts.size(); ++i) {
@@ -398,10 +389,11 @@ class Relearning {
     if (found.censored) count_one(metric + "censored");
   }
 
-  void report(const std::string& name, const Facts& facts, const Facts& bystanders,
+  void report(const std::string& name, const FactList& facts, const FactList& bystanders,
               const Relearned& found) {
     report_steps(name, *facts.front(), found);
-    const auto add = [&](const char* what, const Facts& whose, const std::vector<Score>& scores) {
+    const auto add = [&](const char* what, const FactList& whose,
+                         const std::vector<Score>& scores) {
       for (std::size_t i = 0; i < scores.size(); ++i) {
         result_.add(Estimator::share, prefix_ + name + "." + what + "_accuracy", whose[i]->fact,
                     scores[i].greedy ? 1.0 : 0.0);
@@ -427,9 +419,10 @@ class Relearning {
   Side scrubbed_, other_;
   std::string prefix_ = "relearning.";
   const SavedWeights saved_;
-  Facts known_;                 // in both directions
-  std::map<int, Facts> sides_;  // all stated facts of a relation
-  std::vector<Facts> groups_;
+  FactList known_;                      // in all directions that are asked
+  std::map<FactKind, FactList> sides_;  // all stated facts of a kind
+  FittingPhrasings phrasings_;
+  std::vector<FactList> groups_;
   ProbeResult result_;
 };
 

@@ -177,12 +177,13 @@ std::optional<Answer> answer_of(const Study& study) {
   Plot plot;
   plot.title = "Truth told by a linear probe, within frames and from plain statements";
   plot.y_title = "accuracy, %";
-  plot.series = {
-      best_series(arms, "plain", "plain", "accuracy", "plain", Look::trained),
-      best_series(arms, "plain", "denied", "accuracy", "plain to denied", Look::reverse),
-      best_series(arms, "quoted", "quoted", "accuracy", "quoted", Look::third),
-      best_series(arms, "plain", "plain", "shuffled_accuracy", "plain, shuffled", Look::fourth)};
-  answer.figures = {{"accuracy", "", plot_by_category(plot, labels)}};
+  plot.series = {best_series(arms, "plain", "plain", "accuracy", "within plain", Look::trained),
+                 best_series(arms, "plain", "denied", "accuracy", "plain to denied", Look::reverse),
+                 best_series(arms, "quoted", "quoted", "accuracy", "within quoted", Look::third),
+                 best_series(arms, "plain", "plain", "shuffled_accuracy", "plain, labels shuffled",
+                             Look::fourth)};
+  answer.figures = {
+      {"accuracy", "Truth told by a linear direction", plot_by_category(plot, labels)}};
   answer.note =
       "Statements are about facts that the model knows, and were neither denied nor quoted in "
       "training; probes are asked about entities that they were not fitted to. The label is the "

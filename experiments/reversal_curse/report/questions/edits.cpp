@@ -62,6 +62,22 @@ std::string two_digits(double value) {
   return text.data();
 }
 
+// How many there were in all runs of the counts whose names end like this.
+std::string counted(const AskedArm& arm, const std::string& ending) {
+  int sum = 0;
+  for (const RunResult* run : arm.arm->runs) {
+    const auto edits = run->probes.find("edits");
+    if (edits == run->probes.end()) continue;
+    for (const auto& item : edits->second.counts.items()) {
+      const std::string& name = item.key();
+      if (name.ends_with(ending) && item.value().is_number_integer()) {
+        sum += item.value().get<int>();
+      }
+    }
+  }
+  return std::to_string(sum);
+}
+
 // "the other direction has a copy of its own (index 0.01 to 0.25)".
 std::string storage_words(const AskedArm& arm, const std::vector<std::string>& methods,
                           const std::string& measure, const std::string& what) {
@@ -74,7 +90,12 @@ std::string storage_words(const AskedArm& arm, const std::vector<std::string>& m
     shared = shared && index->interval.low > 0.5;
     copied = copied && index->interval.high < 0.5;
   }
-  if (values.empty()) return "of " + what + " nothing was known before";
+  if (values.empty()) {
+    const bool is_asked = measure != "reverse.index" ||
+                          arm.number(metric_of("all_weights", "reverse.index")).has_value() ||
+                          counted(arm, "facts_not_asked_in_reverse") == "0";
+    return is_asked ? "of " + what + " nothing was known before" : what + " is not asked";
+  }
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   const std::string number =
       " (index " + two_digits(*least) + (values.size() > 1 ? " to " + two_digits(*most) : "") + ")";
@@ -131,20 +152,9 @@ std::string range_words(const AskedArm& arm, const std::vector<std::string>& met
   return (from == to ? from : from + " to " + to) + " %";
 }
 
-// How many there were in all runs of the counts whose names end like this.
-std::string counted(const AskedArm& arm, const std::string& ending) {
-  int sum = 0;
-  for (const RunResult* run : arm.arm->runs) {
-    const auto edits = run->probes.find("edits");
-    if (edits == run->probes.end()) continue;
-    for (const auto& item : edits->second.counts.items()) {
-      const std::string& name = item.key();
-      if (name.ends_with(ending) && item.value().is_number_integer()) {
-        sum += item.value().get<int>();
-      }
-    }
-  }
-  return std::to_string(sum);
+std::string not_asked_words(const AskedArm& arm) {
+  const std::string count = counted(arm, "facts_not_asked_in_reverse");
+  return count == "0" ? "" : ", of the other direction facts that are not asked there " + count;
 }
 
 std::string control_of(const AskedArm& arm, const std::vector<std::string>& methods) {
@@ -157,9 +167,9 @@ std::string control_of(const AskedArm& arm, const std::vector<std::string>& meth
                    (methods.size() == 1 ? " way" : " ways") +
                    " of editing; intervals in the table). Left out: facts that were not known "
                    "before " +
-                   counted(arm, "facts_unknown_before") + ", edits that diverged " +
-                   counted(arm, "_diverged") + ", edits that did not get there " +
-                   counted(arm, "_not_reached") + ".");
+                   counted(arm, "facts_unknown_before") + not_asked_words(arm) +
+                   ", edits that diverged " + counted(arm, "_diverged") +
+                   ", edits that did not get there " + counted(arm, "_not_reached") + ".");
 }
 
 std::optional<Answer> answer_of(const Study& study) {
@@ -168,9 +178,11 @@ std::optional<Answer> answer_of(const Study& study) {
   for (const Measure& measure : kMeasures) {
     answer.table.columns.push_back({measure.title, measure.shown});
   }
+  ArmList arms;
   std::vector<std::string> sentences;
   for (const AskedArm& arm : study.arms) {
     if (!arm.number("edits.all_weights.done")) continue;
+    arms.push_back(&arm);
     for (const std::string method : kMethods) {
       if (arm.number(metric_of(method, "done"))) answer.table.rows.push_back(row_of(arm, method));
     }
@@ -190,6 +202,7 @@ std::optional<Answer> answer_of(const Study& study) {
     answer.controls.push_back(control_of(arm, methods));
   }
   if (sentences.empty()) return std::nullopt;
+  for (const std::string& line : left_out_sentences(arms, "edits")) answer.controls.push_back(line);
   answer.headline = "A fact is overwritten in one phrasing. " + joined_sentences(sentences, 6);
   answer.published = {
       "Ma et al. 2023 (BAKE), edits of large language models: 99.7 % hold as they were made, 0.26 "

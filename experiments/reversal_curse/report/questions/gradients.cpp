@@ -20,10 +20,12 @@ struct Part {
   const char* name;
   const char* words;
 };
-constexpr std::array<Part, 3> kParts = {{{"known_both", "stated and known both ways"},
+constexpr std::array<Part, 4> kParts = {{{"known_both", "stated and known both ways"},
                                          {"turned", "stated one way, known both ways"},
-                                         {"one_way", "stated and known one way"}}};
+                                         {"one_way", "stated and known one way"},
+                                         {"one_direction", "asked one way alone"}}};
 constexpr const char* kOneWay = "one_way";
+constexpr const char* kOneDirection = "one_direction";
 
 std::string metric_of(const std::string& part, const std::string& group, const std::string& what) {
   return "gradients." + part + "." + group + "." + what;
@@ -33,7 +35,8 @@ std::string metric_of(const std::string& part, const std::string& group, const s
 std::vector<std::string> groups_of(const AskedArm& arm, const std::string& part) {
   std::vector<std::string> groups;
   const auto add = [&](const std::string& group) {
-    const bool has = arm.number(metric_of(part, group, "direction")).has_value();
+    const bool has = arm.number(metric_of(part, group, "direction")).has_value() ||
+                     arm.number(metric_of(part, group, "phrasing")).has_value();
     if (has) groups.push_back(group);
     return has;
   };
@@ -70,6 +73,7 @@ std::string known_part(const AskedArm& arm) {
   for (const char* part : {"known_both", "turned"}) {
     if (estimate_of(arm, metric_of(part, "all", "direction_excess"))) return part;
   }
+  if (estimate_of(arm, metric_of(kOneDirection, "all", "phrasing_excess"))) return kOneDirection;
   return "";
 }
 
@@ -116,6 +120,9 @@ std::string sentence_of(const AskedArm& arm, const std::string& part) {
   const auto one_way = estimate_of(arm, metric_of(kOneWay, "all", "direction_excess"));
   std::string text =
       arm.label() + ": above unrelated facts in the same frames, gradients' cosine is ";
+  if (part == kOneDirection) {
+    return text + told(*phrasing) + " between two phrasings of facts that are asked one way alone.";
+  }
   if (phrasing) text += told(*phrasing) + " between two phrasings and ";
   text += told(*direction) + " between both directions of facts " +
           (part == kParts[0].name ? kParts[0].words : kParts[1].words) + ": " +
@@ -141,7 +148,7 @@ class ExcessPlot {
     plot_.unit = Unit::nats;
     plot_.series = {{"two phrasings", Look::trained, {}, false},
                     {"both directions", Look::reverse, {}, false},
-                    {"both, known one way", Look::third, {}, false}};
+                    {"the same, known one way", Look::third, {}, false}};
   }
   void add(const AskedArm& arm, const std::string& part, const std::string& group,
            const std::string& label) {
@@ -189,13 +196,18 @@ const std::vector<std::string>& measures() {
   return kMeasures;
 }
 
+std::optional<double> count_of(const AskedArm& arm, const std::string& part,
+                               const std::string& group) {
+  const auto directions = arm.number(metric_of(part, group, "direction.count"));
+  return directions ? directions : arm.number(metric_of(part, group, "phrasing.count"));
+}
+
 void add_rows(const AskedArm& arm, DataTable& table) {
   for (const Part& part : kParts) {
     for (const std::string& group : groups_of(arm, part.name)) {
-      std::vector<Cell> row = {
-          text_cell(arm.label()), text_cell(part.words),
-          number_cell(arm.number(metric_of(part.name, group, "direction.count"))),
-          text_cell(group_words(group))};
+      std::vector<Cell> row = {text_cell(arm.label()), text_cell(part.words),
+                               number_cell(count_of(arm, part.name, group)),
+                               text_cell(group_words(group))};
       for (const std::string& what : measures()) {
         row.push_back(estimate_cell(arm.estimate(metric_of(part.name, group, what))));
       }
@@ -225,7 +237,8 @@ std::optional<Answer> answer_of(const Study& study) {
     if (part.empty()) continue;
     arms.push_back(&arm);
     sentences.push_back(sentence_of(arm, part));
-    if (is_told(estimate_of(arm, metric_of(part, "all", "phrasing_excess")))) {
+    if (part != kOneDirection &&
+        is_told(estimate_of(arm, metric_of(part, "all", "phrasing_excess")))) {
       ++sound;
       const auto direction = estimate_of(arm, metric_of(part, "all", "direction_excess"));
       const auto one_way = estimate_of(arm, metric_of(kOneWay, "all", "direction_excess"));
@@ -259,6 +272,9 @@ std::optional<Answer> answer_of(const Study& study) {
                               "the excess is free of it.");
   }
   for (const std::string& control : control_sentences(arms)) answer.controls.push_back(control);
+  for (const std::string& line : left_out_sentences(arms, "gradients")) {
+    answer.controls.push_back(line);
+  }
   answer.published = {
       "Shin et al. 2026: in masked diffusion the gradients of both directions are aligned."};
   answer.figures = {{"arms", "all weights", by_arm.picture()}};

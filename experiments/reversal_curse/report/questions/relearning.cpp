@@ -50,6 +50,10 @@ std::string doubt_of(const AskedArm& arm) {
 }
 
 std::string sentence_of(const AskedArm& arm) {
+  if (!arm.estimate(kGain)) {
+    return arm.label() + ": facts are asked in one direction alone; another phrasing of it adds " +
+           words_of_gain(*arm.estimate(kPhrasing)) + ".";
+  }
   const std::string doubt = doubt_of(arm);
   if (!doubt.empty()) return arm.label() + ": nothing is said; " + doubt + ".";
   const auto gain = arm.estimate(kGain), start = arm.estimate(kStart);
@@ -119,11 +123,11 @@ std::optional<Answer> answer_of(const Study& study) {
   ArmList arms;
   std::vector<std::string> labels, sentences;
   for (const AskedArm& arm : study.arms) {
-    if (!arm.estimate(kGain)) continue;
+    if (!arm.estimate(kGain) && !arm.estimate(kPhrasing)) continue;
     arms.push_back(&arm);
     labels.push_back(arm.label());
     sentences.push_back(sentence_of(arm));
-    answer.controls.push_back(control_of(arm));
+    if (arm.estimate(kGain)) answer.controls.push_back(control_of(arm));
     std::vector<Cell> row = {text_cell(arm.label()),
                              estimate_cell(arm.estimate(kGain)),
                              estimate_cell(arm.estimate(kStart)),
@@ -143,6 +147,9 @@ std::optional<Answer> answer_of(const Study& study) {
   }
   if (arms.empty()) return std::nullopt;
   answer.headline = joined_sentences(sentences, 3);
+  for (const std::string& line : left_out_sentences(arms, "relearning")) {
+    answer.controls.push_back(line);
+  }
   answer.published = {
       "savings in relearning are Ebbinghaus's measure (1885); no figure for a fact's other "
       "direction "
@@ -157,7 +164,7 @@ std::optional<Answer> answer_of(const Study& study) {
       series_of(arms, labels, places, kPhrasing, "the same between phrasings", Look::third),
       series_of(arms, labels, places, "relearning.gain_over_removed", "intact less removed",
                 Look::fourth)};
-  answer.figures = {{"gain", "", plot_by_category(gains, labels)}};
+  answer.figures = {{"gain", "What the other direction adds", plot_by_category(gains, labels)}};
   Plot steps;
   steps.title = "Steps until unlearned facts are known again";
   steps.y_title = "steps";
@@ -166,7 +173,7 @@ std::optional<Answer> answer_of(const Study& study) {
       series_of(arms, labels, places, "relearning.intact.steps", "intact", Look::trained),
       series_of(arms, labels, places, "relearning.removed.steps", "removed", Look::fourth),
       series_of(arms, labels, places, "relearning.replaced.steps", "replaced", Look::third)};
-  answer.figures.push_back({"steps", "", plot_by_category(steps, labels)});
+  answer.figures.push_back({"steps", "Steps until known again", plot_by_category(steps, labels)});
   answer.note =
       "A group of facts is unlearned in one direction; the other one is rehearsed (intact), "
       "unlearned as well (removed) or retrained to other pairs (replaced). Gain by agreement: from "

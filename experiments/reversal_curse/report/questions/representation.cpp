@@ -15,9 +15,17 @@ namespace {
 
 constexpr std::array<const char*, 4> kProbes = {"nearest", "difference", "linear", "bilinear"};
 
+struct Facts {
+  const char* prefix;
+  const char* words;
+};
+constexpr std::array<Facts, 3> kFacts = {{{"", "stated both ways"},
+                                          {"turned.", "stated one way"},
+                                          {"one_direction.", "asked one way alone"}}};
+
 // Where one of the pairs of statements of an arm's facts was measured.
 struct Place {
-  std::string facts;  // "" or "turned."
+  std::string facts;  // of kFacts
   std::string pair;   // "direction" or "phrasing"
   int layer = 0;      // -1: the embedding
 
@@ -41,11 +49,11 @@ std::optional<Place> last_of(const AskedArm& arm, const std::string& facts,
 
 std::vector<Place> places_of_arm(const AskedArm& arm) {
   std::vector<Place> places;
-  for (const char* facts : {"", "turned."}) {
+  for (const Facts& facts : kFacts) {
     for (const char* pair : {"direction", "phrasing"}) {
-      const auto last = last_of(arm, facts, pair);
+      const auto last = last_of(arm, facts.prefix, pair);
       for (int layer = -1; last && layer <= last->layer; ++layer) {
-        places.push_back({facts, pair, layer});
+        places.push_back({facts.prefix, pair, layer});
       }
     }
   }
@@ -58,10 +66,16 @@ struct Found {
   bool surely = false;
 };
 
+// That of who knows how long the names are, where that tells something.
+std::optional<double> chance_of(const AskedArm& arm, const Place& place, const std::string& probe) {
+  const auto length = arm.number(place.metric(probe + ".length_chance"));
+  return length ? length : arm.number(place.metric(probe + ".chance"));
+}
+
 std::optional<Found> found_by(const AskedArm& arm, const Place& place, const std::string& probe) {
   const auto accuracy = arm.estimate(place.metric(probe + ".accuracy"));
   const auto shuffled = arm.estimate(place.metric(probe + ".shuffled_accuracy"));
-  const auto chance = arm.number(place.metric(probe + ".chance"));
+  const auto chance = chance_of(arm, place, probe);
   if (!accuracy || !shuffled || !chance) return std::nullopt;
   return Found{*accuracy, *chance,
                accuracy->interval.low > *chance && change_of(*shuffled, *accuracy).low > 0.0};
@@ -86,6 +100,13 @@ Told told_of(const AskedArm& arm, const Place& place) {
     text += nearest ? "another phrasing is not surely nearest (" + shown(nearest->accuracy) + ")"
                     : std::string("no other phrasing was compared");
     told.sentence = text + ", so that nothing is said of directions.";
+    return told;
+  }
+  if (place.pair != "direction") {
+    told.sentence = text +
+                    "facts are asked in one direction alone; another phrasing is the nearest "
+                    "in " +
+                    shown(nearest->accuracy) + " (chance " + percent(nearest->chance) + ").";
     return told;
   }
   told.sound = true;
@@ -120,7 +141,9 @@ Told told_of(const AskedArm& arm, const Place& place) {
 
 std::string picture_of(const AskedArm& arm, const Place& last) {
   Plot plot;
-  plot.title = "Matching of a fact's directions by layer, " + arm.label();
+  plot.title = (last.pair == "direction" ? "Matching of a fact's directions by layer, "
+                                         : "Matching of two phrasings by layer, ") +
+               arm.label();
   plot.y_title = "partners found, %";
   plot.series = {{"nearest", Look::trained, {}, false},
                  {"bilinear", Look::reverse, {}, false},
@@ -131,8 +154,10 @@ std::string picture_of(const AskedArm& arm, const Place& last) {
     const Place place{last.facts, last.pair, layer};
     for (PlotSeries& series : plot.series) {
       const bool chance = series.label == "chance";
-      const std::string metric =
-          place.metric(chance ? "nearest.chance" : series.label + ".accuracy");
+      const bool by_length = arm.number(place.metric("nearest.length_chance")).has_value();
+      const std::string metric = place.metric(!chance     ? series.label + ".accuracy"
+                                              : by_length ? "nearest.length_chance"
+                                                          : "nearest.chance");
       auto point = point_of(arm, metric, static_cast<double>(labels.size()),
                             series.label + ", " + place.layer_words());
       if (!point) continue;
@@ -158,14 +183,22 @@ struct Shuffled {
   }
 };
 
+std::string words_of_facts(const std::string& prefix) {
+  for (const Facts& facts : kFacts) {
+    if (prefix == facts.prefix) return facts.words;
+  }
+  return prefix;
+}
+
 void add_row(const AskedArm& arm, const Place& place, DataTable& table) {
   std::vector<Cell> row = {
       text_cell(arm.label()),
-      text_cell(place.facts.empty() ? "stated both ways" : "stated one way"),
+      text_cell(words_of_facts(place.facts)),
       text_cell(place.pair == "direction" ? "other direction" : "other phrasing"),
       text_cell(place.layer_words()),
       estimate_cell(arm.estimate(place.metric("similarity"))),
-      number_cell(arm.number(place.metric("nearest.chance")))};
+      number_cell(arm.number(place.metric("nearest.chance"))),
+      number_cell(arm.number(place.metric("nearest.length_chance")))};
   for (const char* probe : kProbes) {
     row.push_back(estimate_cell(arm.estimate(place.metric(probe + std::string(".accuracy")))));
     row.push_back(
@@ -177,9 +210,13 @@ void add_row(const AskedArm& arm, const Place& place, DataTable& table) {
 std::optional<Answer> answer_of(const Study& study) {
   constexpr std::size_t kPictures = 6;
   Answer answer;
-  answer.table.columns = {{"arm", Shown::text},        {"facts", Shown::text},
-                          {"pair", Shown::text},       {"behind", Shown::text},
-                          {"similarity", Shown::nats}, {"chance", Shown::share}};
+  answer.table.columns = {{"arm", Shown::text},
+                          {"facts", Shown::text},
+                          {"pair", Shown::text},
+                          {"behind", Shown::text},
+                          {"similarity", Shown::nats},
+                          {"chance", Shown::share},
+                          {"chance by length", Shown::share}};
   for (const char* probe : kProbes) {
     answer.table.columns.push_back({probe, Shown::share});
     answer.table.columns.push_back({std::string(probe) + ", shuffled", Shown::share});
@@ -189,8 +226,12 @@ std::optional<Answer> answer_of(const Study& study) {
   std::size_t sound = 0, meets = 0;
   Shuffled shuffled;
   for (const AskedArm& arm : study.arms) {
-    auto last = last_of(arm, "", "direction");
-    if (!last) last = last_of(arm, "turned.", "direction");
+    std::optional<Place> last;
+    for (const char* pair : {"direction", "phrasing"}) {
+      for (const Facts& facts : kFacts) {
+        if (!last) last = last_of(arm, facts.prefix, pair);
+      }
+    }
     if (!last) continue;
     arms.push_back(&arm);
     const Told told = told_of(arm, *last);
@@ -219,6 +260,9 @@ std::optional<Answer> answer_of(const Study& study) {
       std::to_string(shuffled.held) + " of " + std::to_string(shuffled.all) +
       " numbers; of intervals of 95 % one in twenty misses it by luck."};
   for (const std::string& control : control_sentences(arms)) answer.controls.push_back(control);
+  for (const std::string& line : left_out_sentences(arms, "representation")) {
+    answer.controls.push_back(line);
+  }
   answer.published = {
       "Kim et al. 2025 (arXiv:2509.21993): a bilinear relational structure is found in models that "
       "answer what they were not told."};
@@ -226,7 +270,9 @@ std::optional<Answer> answer_of(const Study& study) {
       "Given what stands there after one statement of a fact, its partner after the other "
       "statement is chosen among those of a fold's facts, by probes fitted on the other folds. "
       "Both statements have the same two names in them, of which one was read and one is to be "
-      "said: a match is no proof of one record.";
+      "said: a match is no proof of one record. Where other facts hang on both names, as on a "
+      "person's "
+      "name and birthday, these may be what matches.";
   return answer;
 }
 

@@ -6,7 +6,7 @@
 namespace obverse::reversal {
 namespace {
 
-World make(const nlohmann::json& options, std::uint64_t seed) {
+BiographiesOptions biographies_options(const nlohmann::json& options, std::uint64_t seed) {
   BiographiesOptions made;
   made.people = options.at("people");
   made.biographies = options.at("biographies");
@@ -19,7 +19,15 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   made.name_tokens = options.at("name_tokens");
   made.unseen_people = options.at("unseen_people");
   made.seed = seed;
-  return make_biographies_world(made);
+  return made;
+}
+
+World make(const nlohmann::json& options, std::uint64_t seed) {
+  return make_biographies_world(biographies_options(options, seed));
+}
+
+FactRecords records(const MadeWorld& made) {
+  return make_biographies_records(biographies_options(made.options, made.seed), made.world);
 }
 
 }  // namespace
@@ -72,7 +80,8 @@ std::vector<WorldKind> biographies_worlds() {
              0,
              100000,
              {}}},
-       .make = make}};
+       .make = make,
+       .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -82,6 +82,40 @@ class Builder {
     return std::move(world_);
   }
 
+  // A fact is a link: "X => Y" asks for what follows X, "Y <= X" for what Y follows. The first name
+  // is asked about in the chain's own text alone, and no text has "<=" behind a last name.
+  FactRecords records() {
+    RecordsMaker maker;
+    FactRecords& records = maker.records;
+    for (const Name& name : names_) records.names.push_back({name});
+    records.relation_count = links_;
+    records.left_out = {"what comes before the last name of a chain, which no text asks"};
+    for (int chain = 0; chain < chains_ + unseen_; ++chain) {
+      const engine::Document whole = whole_text(chain);
+      for (int place = 0; place < links_; ++place) {
+        const auto at = static_cast<std::size_t>(place);
+        FactRecord& fact = records.facts.emplace_back();
+        fact.fact = chain;
+        fact.relation = place;
+        fact.names = {chain * (links_ + 1) + place, chain * (links_ + 1) + place + 1};
+        const auto asked = [&](int from, int direction, int to) {
+          return maker.phrasing(phrasing_of(query(chain, from, direction, to)));
+        };
+        const int own = hops_ ? asked(place, kForward, place + 1)
+                              : maker.phrasing(phrasing_of(whole, at, at + 1));
+        fact.question[kForward] = place == 0 ? own : asked(place, kForward, place + 1);
+        fact.trained[kForward] = {own};
+        if (fact.question[kForward] != own) {
+          fact.trained[kForward].push_back(fact.question[kForward]);
+        }
+        if (place + 1 == links_) continue;
+        fact.question[kBackward] = asked(place + 1, kBackward, place);
+        fact.trained[kBackward] = {fact.question[kBackward]};
+      }
+    }
+    return std::move(records);
+  }
+
  private:
   // Which place of a chain answers a question about `place`.
   static int follower(int place, int direction) {
@@ -99,12 +133,16 @@ class Builder {
       }
       return;
     }
+    world_.documents.push_back(whole_text(chain));
+  }
+
+  engine::Document whole_text(int chain) const {
     std::vector<Piece> pieces = {name(chain, 0)};
     for (int place = 1; place <= links_; ++place) {
       pieces.emplace_back(arrows_[kForward]);
       pieces.emplace_back(name(chain, place));
     }
-    world_.documents.push_back(wrapped(pieces));
+    return wrapped(pieces);
   }
 
   // Brackets stand outside of what an objective keeps whole: read backwards, the closing one is met
@@ -158,6 +196,8 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   return Builder(options, seed).build();
 }
 
+FactRecords records(const MadeWorld& made) { return Builder(made.options, made.seed).records(); }
+
 }  // namespace
 
 std::vector<WorldKind> chains_worlds() {
@@ -184,7 +224,8 @@ std::vector<WorldKind> chains_worlds() {
                        share_both_option(0.5),
                        {"unseen_chains", "Further chains that are never stated", 20, 0, 200000, {}},
                        name_pool_option()},
-           .make = make}};
+           .make = make,
+           .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -5,7 +5,7 @@
 namespace obverse::reversal {
 namespace {
 
-World make(const nlohmann::json& options, std::uint64_t seed) {
+FamiliesOptions families_options(const nlohmann::json& options, std::uint64_t seed) {
   FamiliesOptions made;
   made.families = options.at("families");
   made.held_out_share = options.at("held_out_share");
@@ -14,7 +14,15 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   made.name_tokens = options.at("name_tokens");
   made.unseen_families = options.at("unseen_families");
   made.seed = seed;
-  return make_families_world(made);
+  return made;
+}
+
+World make(const nlohmann::json& options, std::uint64_t seed) {
+  return make_families_world(families_options(options, seed));
+}
+
+FactRecords records(const MadeWorld& made) {
+  return make_families_records(families_options(made.options, made.seed));
 }
 
 }  // namespace
@@ -46,7 +54,8 @@ std::vector<WorldKind> families_worlds() {
                     0,
                     100000,
                     {}}},
-       .make = make}};
+       .make = make,
+       .records = records}};
 }
 
 }  // namespace obverse::reversal

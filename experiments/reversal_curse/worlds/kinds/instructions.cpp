@@ -11,11 +11,20 @@ GuidanceOrder order_named(const std::string& name) {
   return name == "mixed" ? GuidanceOrder::mixed : GuidanceOrder::as_written;
 }
 
+InstructionsOptions instructions_options(const std::filesystem::path& folder,
+                                         const nlohmann::json& options, std::uint64_t seed) {
+  return {.folder = folder,
+          .order = order_named(options.at("guidance_order")),
+          .single = options.at("guidance_texts") == "single",
+          .seed = seed};
+}
+
 World read(const std::filesystem::path& folder, const nlohmann::json& options, std::uint64_t seed) {
-  return make_instructions_world({.folder = folder,
-                                  .order = order_named(options.at("guidance_order")),
-                                  .single = options.at("guidance_texts") == "single",
-                                  .seed = seed});
+  return make_instructions_world(instructions_options(folder, options, seed));
+}
+
+FactRecords records(const MadeWorld& made) {
+  return make_instructions_records(instructions_options(made.folder, made.options, made.seed));
 }
 
 }  // namespace
@@ -38,7 +47,8 @@ std::vector<WorldKind> instructions_worlds() {
                         0,
                         {"as_written", "single"}}},
            .read = read,
-           .files = instruction_files()}};
+           .files = instruction_files(),
+           .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -26,8 +26,8 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   return make_pairs_world(read(options, seed));
 }
 
-FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
-  return make_pairs_records(read(options, seed));
+FactRecords records(const MadeWorld& made) {
+  return make_pairs_records(read(made.options, made.seed));
 }
 
 }  // namespace

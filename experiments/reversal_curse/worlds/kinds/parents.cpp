@@ -6,14 +6,23 @@
 namespace obverse::reversal {
 namespace {
 
+ParentsOptions parents_options(const std::filesystem::path& folder, const nlohmann::json& options,
+                               std::uint64_t seed) {
+  return {.folder = folder,
+          .share_both = options.at("share_both"),
+          .forward_share = options.at("forward_share"),
+          .unseen_pairs = options.at("unseen_pairs"),
+          .templates = options.at("templates"),
+          .leave_out_shared_words = options.at("shared_words") == "leave_out",
+          .seed = seed};
+}
+
 World read(const std::filesystem::path& folder, const nlohmann::json& options, std::uint64_t seed) {
-  return make_parents_world({.folder = folder,
-                             .share_both = options.at("share_both"),
-                             .forward_share = options.at("forward_share"),
-                             .unseen_pairs = options.at("unseen_pairs"),
-                             .templates = options.at("templates"),
-                             .leave_out_shared_words = options.at("shared_words") == "leave_out",
-                             .seed = seed});
+  return make_parents_world(parents_options(folder, options, seed));
+}
+
+FactRecords records(const MadeWorld& made) {
+  return make_parents_records(parents_options(made.folder, made.options, made.seed));
 }
 
 }  // namespace
@@ -34,7 +43,8 @@ std::vector<WorldKind> parents_worlds() {
                         0,
                         {"leave_out", "keep"}}},
            .read = read,
-           .files = {kParentsFile}}};
+           .files = {kParentsFile},
+           .records = records}};
 }
 
 }  // namespace obverse::reversal

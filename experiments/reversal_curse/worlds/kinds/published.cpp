@@ -17,6 +17,10 @@ World read(const std::filesystem::path& folder, const nlohmann::json&, std::uint
   return world;
 }
 
+FactRecords records(const MadeWorld& made) {
+  return make_published_records({.folder = made.folder, .seed = made.seed});
+}
+
 }  // namespace
 
 std::vector<WorldKind> published_worlds() {
@@ -24,7 +28,8 @@ std::vector<WorldKind> published_worlds() {
            .summary = "fictitious names and descriptions, Experiment 1 of Berglund et al. 2023; "
                       "needs --data DIR",
            .read = read,
-           .files = published_files()}};
+           .files = published_files(),
+           .records = records}};
 }
 
 }  // namespace obverse::reversal

@@ -59,28 +59,43 @@ class Builder {
 
   FactRecords records() {
     build();
-    FactRecords records;
-    records.names = names_;
+    RecordsMaker maker;
+    std::vector<std::array<std::vector<int>, 2>> phrasings;  // by relation
+    std::vector<std::array<int, 2>> questions;
     for (int number = 0; number < relations_; ++number) {
-      Relation& relation = records.relations.emplace_back();
+      phrasings.emplace_back();
+      questions.emplace_back();
       for (int direction = 0; direction < 2; ++direction) {
         const auto at = static_cast<std::size_t>(direction);
         const Fact any{0, number, 0, 1};
         for (int index = 0; index < texts_of(templates_); ++index) {
-          relation.trained[at].push_back(phrasing_of(stated(any, direction, index)));
+          phrasings.back()[at].push_back(
+              maker.phrasing(phrasing_of(stated(any, direction, index))));
         }
-        relation.held_out[at] =
-            phrasing_of(text(any, direction, templates_ > 0 ? &frames_[at].held_out : nullptr));
+        // Where nothing is stated both ways, the inverse's words are untrained.
+        questions.back()[at] =
+            direction == kBackward && both_ == 0
+                ? kNotAsked
+                : maker.phrasing(phrasing_of(
+                      text(any, direction, templates_ > 0 ? &frames_[at].held_out : nullptr)));
       }
     }
+    FactRecords& records = maker.records;
+    for (const Name& name : names_) records.names.push_back({name});
+    records.relation_count = relations_;
+    if (both_ == 0) {
+      records.left_out.emplace_back("questions backward, whose words no text has");
+    }
     for (const Fact& fact : facts_) {
-      const int place = fact.number - fact.relation * entities_;
+      const auto relation = static_cast<std::size_t>(fact.relation);
       records.facts.push_back({fact.number,
                                fact.relation,
                                {fact.source, fact.target},
-                               {place < entities_ - unseen_, place < both_}});
+                               {},
+                               phrasings[relation],
+                               questions[relation]});
     }
-    return records;
+    return std::move(records);
   }
 
  private:
@@ -193,9 +208,7 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   return Builder(options, seed).build();
 }
 
-FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
-  return Builder(options, seed).records();
-}
+FactRecords records(const MadeWorld& made) { return Builder(made.options, made.seed).records(); }
 
 }  // namespace
 

@@ -78,21 +78,25 @@ class Builder {
 
   // "K : V" states a fact in the direction in which "value_of K : V" asks for it.
   FactRecords records() const {
-    FactRecords records;
-    records.names = keys_;
-    records.names.insert(records.names.end(), values_.begin(), values_.end());
-    Relation& relation = records.relations.emplace_back();
-    relation.trained[kForward] = {phrasing_of(write({key(0), colon_, value(0)}))};
+    RecordsMaker maker;
+    std::array<std::vector<int>, 2> phrasings;
+    std::array<int, 2> questions{};
+    phrasings[kForward] = {maker.phrasing(phrasing_of(write({key(0), colon_, value(0)})))};
     for (const int direction : {kForward, kBackward}) {
       const auto at = static_cast<std::size_t>(direction);
-      relation.held_out[at] = phrasing_of(query(0, direction));
-      relation.trained[at].push_back(relation.held_out[at]);
+      questions[at] = maker.phrasing(phrasing_of(query(0, direction)));
+      phrasings[at].push_back(questions[at]);
     }
+    FactRecords& records = maker.records;
+    for (const auto* names : {&keys_, &values_}) {
+      for (const Name& name : *names) records.names.push_back({name});
+    }
+    records.relation_count = 1;
     const int facts = pairs_ + unseen_;
     for (int fact = 0; fact < facts; ++fact) {
-      records.facts.push_back({fact, 0, {fact, facts + fact}, {fact < pairs_, fact < both_}});
+      records.facts.push_back({fact, 0, {fact, facts + fact}, {}, phrasings, questions});
     }
-    return records;
+    return std::move(records);
   }
 
  private:
@@ -125,9 +129,7 @@ World make(const nlohmann::json& options, std::uint64_t seed) {
   return Builder(options, seed).build();
 }
 
-FactRecords records(const nlohmann::json& options, std::uint64_t seed) {
-  return Builder(options, seed).records();
-}
+FactRecords records(const MadeWorld& made) { return Builder(made.options, made.seed).records(); }
 
 }  // namespace
 
