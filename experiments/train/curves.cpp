@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <optional>
 
@@ -14,7 +15,6 @@ namespace obverse::train {
 namespace {
 
 namespace svg = experiments::svg;
-using experiments::compact;
 using experiments::grouped;
 using experiments::typeset;
 
@@ -75,12 +75,19 @@ bool shows(const Figure& figure, double value) {
   return std::isfinite(value) && (!figure.logarithmic || value > 0.0);
 }
 
-// Round values within the range; of a logarithmic axis 1, 2 and 5 times powers of ten.
+// Round values within the range; of a long logarithmic axis 1, 2 and 5 times powers of ten.
 std::vector<double> ticks_of(const Figure& figure, double low, double high) {
   constexpr int kTicks = 5;
   if (!figure.logarithmic) return svg::round_ticks(low, high, kTicks);
   std::vector<double> ticks;
-  const bool wide = high - low > 2.0;  // decades
+  const double decades = high - low;
+  if (decades < 1.0) {
+    for (const double tick : svg::round_ticks(std::pow(10.0, low), std::pow(10.0, high), kTicks)) {
+      ticks.push_back(std::log10(tick));
+    }
+    return ticks;
+  }
+  const bool wide = decades > 2.0;
   for (double power = std::floor(low); power <= high; power += 1.0) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double tick = power + std::log10(factor);
@@ -195,6 +202,12 @@ Figure step_figure(const std::vector<NamedRun>& runs, Figure figure,
   return figure;
 }
 
+std::string loss_text(double loss) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", loss);
+  return std::isfinite(loss) ? text : experiments::kMissing;
+}
+
 std::string cell(const std::string& text) { return "<td>" + typeset(text) + "</td>"; }
 
 std::string table(const std::vector<NamedRun>& runs) {
@@ -216,10 +229,10 @@ std::string table(const std::vector<NamedRun>& runs) {
         cell(grouped(static_cast<double>(last.tokens))) +
         cell(experiments::duration_text(last.seconds)) +
         cell(grouped(static_cast<double>(last.tokens) / std::max(last.seconds, 1e-9))) +
-        cell(smooth.empty() ? experiments::kMissing : compact(smooth.back().y)) +
+        cell(smooth.empty() ? experiments::kMissing : loss_text(smooth.back().y)) +
         cell(metrics.validations.empty() ? experiments::kMissing
-                                         : compact(metrics.validations.back().loss)) +
-        cell(lowest ? compact(*lowest) : experiments::kMissing) + "</tr>\n";
+                                         : loss_text(metrics.validations.back().loss)) +
+        cell(lowest ? loss_text(*lowest) : experiments::kMissing) + "</tr>\n";
   }
   return "<div class=\"scroll\"><table><thead><tr><th>run</th><th>steps</th><th>tokens</th>"
          "<th>time</th><th>tokens/s</th><th>loss, smoothed</th><th>validation</th>"

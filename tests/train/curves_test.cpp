@@ -47,7 +47,7 @@ TEST_CASE("a page shows what there is, and stands alone", "[curves]") {
   const std::string page = curves_page({run, other});
   CHECK(count_of(page, "<figure>") == 4);
   CHECK(page.find("small &lt;run&gt;") != std::string::npos);
-  CHECK(page.find("<td>2.25</td>") != std::string::npos);
+  CHECK(page.find("<td>2.2500</td>") != std::string::npos);
   CHECK(page.find("<td>512,000</td>") != std::string::npos);
   CHECK(count_of(page, "class=\"raw c0\"") == 1);
   CHECK(count_of(page, "class=\"checked c0\"") == 1);
