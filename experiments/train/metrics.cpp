@@ -71,24 +71,19 @@ void read_line(const json& line, Metrics& metrics) {
 
 }  // namespace
 
-MetricsFile::MetricsFile(const std::filesystem::path& path, std::int64_t done) : path_(path) {
+MetricsFile::MetricsFile(const std::filesystem::path& path) : path_(path) {
   file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file_ < 0) fail_at(path, std::string("cannot be written: ") + std::strerror(errno));
-  const auto refuse = [&](const std::string& what) {
-    ::close(file_);
-    fail_at(path, what);
-  };
   if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-    refuse("another obverse-train writes to this folder");
-  }
-  try {
-    const std::size_t kept = bytes_up_to(engine::read_file(path), done);
-    if (::ftruncate(file_, static_cast<off_t>(kept)) != 0 || ::lseek(file_, 0, SEEK_END) < 0) {
-      fail_at(path, std::string("cannot be written: ") + std::strerror(errno));
-    }
-  } catch (...) {
     ::close(file_);
-    throw;
+    fail_at(path, "another obverse-train writes to this folder");
+  }
+}
+
+void MetricsFile::keep_up_to(std::int64_t done) {
+  const std::size_t kept = bytes_up_to(engine::read_file(path_), done);
+  if (::ftruncate(file_, static_cast<off_t>(kept)) != 0 || ::lseek(file_, 0, SEEK_END) < 0) {
+    fail_at(path_, std::string("cannot be written: ") + std::strerror(errno));
   }
 }
 

@@ -27,13 +27,15 @@ struct ValidationMetrics {
 
 class MetricsFile {
  public:
-  // Opens or makes the file, for this program alone, and drops the lines of steps behind `done`.
-  // Throws std::runtime_error, one line, where it cannot be written or another program has it.
-  MetricsFile(const std::filesystem::path& path, std::int64_t done);
+  // Opens or makes the file, for this program alone. Throws std::runtime_error, one line, where it
+  // cannot be written or another program has it.
+  explicit MetricsFile(const std::filesystem::path& path);
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
 
+  // Drops the lines of steps behind `done`, and what a kill cut short; the next ones come there.
+  void keep_up_to(std::int64_t done);
   void add(const StepMetrics& metrics);
   void add(const ValidationMetrics& metrics);
   // What was added is on disk when this returns.

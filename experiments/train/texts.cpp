@@ -133,6 +133,8 @@ SplitExamples Texts::open(const Settings& settings, Split split, std::uint64_t s
   const std::int64_t ids = tokenizer_ ? tokenizer_->size() : sizes_.vocabulary;
   opened.shards = std::make_unique<engine::TokenShards>(data_, split, ids);
   const engine::TokenShards& shards = *opened.shards;
+  // Now, and not after hours of training.
+  shards.check_ids();
   const bool next_token = is_next_token(*objective_);
   require(next_token || !shards.masked(), "objective: expected causal for token files with a loss ",
           "mask, found ", objective_->name());

@@ -95,6 +95,7 @@ class Run {
   fs::path folder_;
   std::int64_t steps_;
   Texts texts_;
+  MetricsFile metrics_;  // before checkpoints, since it tells whether another program writes here
   engine::Checkpoints checkpoints_;
   RunState state_;
   std::optional<engine::Checkpoint> resumed_;
@@ -102,7 +103,6 @@ class Run {
   double peak_ = 0.0;
   std::optional<engine::Transformer> model_;
   std::optional<engine::Trainer> trainer_;
-  std::optional<MetricsFile> metrics_;
   Clock::time_point last_;
   bool peak_memory_told_ = false;
 };
@@ -113,12 +113,13 @@ Run::Run(const Settings& settings, std::FILE* out)
       folder_(settings.output),
       steps_(settings.training.schedule.steps),
       texts_(settings),
+      metrics_(folder_ / "metrics.jsonl"),
       checkpoints_(folder_ / "checkpoints"),
       device_(settings.device == engine::DeviceKind::cuda ? engine::Device::cuda()
                                                           : engine::Device::cpu()) {
   resumed_ = checkpoint_to_resume(settings, checkpoints_, state_);
   state_.settings = settings.values;
-  metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
+  metrics_.keep_up_to(state_.step);
   begin();
 }
 
@@ -195,7 +196,7 @@ void Run::take_step(Progress& progress) {
                             state_.tokens,
                             state_.seconds,
                             static_cast<double>(report.tokens) / seconds};
-  metrics_->add(metrics);
+  metrics_.add(metrics);
   progress.step(metrics, use_of(metrics));
   if (!peak_memory_told_) {
     peak_memory_told_ = true;
@@ -209,7 +210,7 @@ void Run::validate(Progress& progress) {
   const double loss = validation_loss(
       *model_, *texts_.validation()->examples, settings_.validation_sequences,
       std::max<std::int64_t>(1, settings_.training.batch / settings_.training.accumulation));
-  metrics_->add(ValidationMetrics{state_.step, loss});
+  metrics_.add(ValidationMetrics{state_.step, loss});
   char text[96];
   std::snprintf(text, sizeof text, "step %lld  validation loss %.4f",
                 static_cast<long long>(state_.step), loss);
@@ -219,7 +220,7 @@ void Run::validate(Progress& progress) {
 
 void Run::save() {
   const NamedRange range("checkpoint");
-  metrics_->sync();
+  metrics_.sync();
   checkpoints_.save(state_.step, settings_.keep, [this](const fs::path& into) {
     write_checkpoint(*model_, *trainer_, texts_, state_, into);
   });

@@ -264,5 +264,42 @@ TEST_CASE("a folder that is no model of ours is one line that names file and fie
                          "[11, 8], found F32 [8, 11]");
 }
 
+TEST_CASE("an architecture with bytes changed at random is read or refused in one line",
+          "[checkpoint]") {
+  const TemporaryFolder folder;
+  const Transformer llama(llama_like(), Device::cpu(), 1);
+  save_model(llama, folder.path());
+  const std::filesystem::path path = folder.path() / "config.json";
+  const std::string whole = tests::read_file(path);
+  kernels::RandomSequence random({17, kernels::Purpose::test, 1});
+  constexpr int kInputs = 400;
+  int refused = 0;
+  for (int i = 0; i < kInputs; ++i) {
+    std::string changed = whole;
+    const auto place = static_cast<std::size_t>(random.integer(changed.size()));
+    switch (random.integer(3)) {
+      case 0:
+        changed[place] = static_cast<char>(random.integer(256));
+        break;
+      case 1:
+        changed.erase(place, 1 + random.integer(9));
+        break;
+      default:
+        changed.insert(place, changed, random.integer(changed.size()), 1 + random.integer(9));
+    }
+    tests::write_file(path, changed);
+    CAPTURE(changed);
+    const std::string message = failure_of([&] {
+      json config;
+      read_model_config(folder.path(), config);
+    });
+    if (message == "nothing thrown") continue;
+    ++refused;
+    REQUIRE(message.rfind(path.string() + ": ", 0) == 0);
+    REQUIRE(message.find('\n') == std::string::npos);
+  }
+  CHECK(refused > kInputs / 2);
+}
+
 }  // namespace
 }  // namespace obverse::engine

@@ -20,12 +20,13 @@ TEST_CASE("metrics come back, each step once", "[metrics]") {
   const TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "metrics.jsonl";
   {
-    MetricsFile file(path, 0);
+    MetricsFile file(path);
+    file.keep_up_to(0);
     for (const std::int64_t step : {1, 2}) file.add(step_number(step));
     file.add(ValidationMetrics{2, 1.25});
     for (const std::int64_t step : {3, 4}) file.add(step_number(step));
     file.sync();
-    CHECK_THROWS_WITH(MetricsFile(path, 0),
+    CHECK_THROWS_WITH(MetricsFile{path},
                       ContainsSubstring("metrics.jsonl: another obverse-train writes to this"));
   }
   Metrics metrics = read_metrics(path);
@@ -39,7 +40,8 @@ TEST_CASE("metrics come back, each step once", "[metrics]") {
   tests::write_file(path, tests::read_file(path) + R"({"step": 5, "lo)");
   CHECK(read_metrics(path).steps.size() == 4);
   {
-    MetricsFile file(path, 2);
+    MetricsFile file(path);
+    file.keep_up_to(2);
     file.add(step_number(3));
   }
   metrics = read_metrics(path);
@@ -47,7 +49,7 @@ TEST_CASE("metrics come back, each step once", "[metrics]") {
   CHECK(metrics.steps.back().step == 3);
   CHECK(metrics.validations.size() == 1);
   // A new run in the same folder.
-  MetricsFile(path, 0).sync();
+  MetricsFile(path).keep_up_to(0);
   CHECK(read_metrics(path).steps.empty());
 }
 
