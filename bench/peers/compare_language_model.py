@@ -11,6 +11,7 @@ is needed by --python alone. Prints one JSON object: per step losses of both, th
 difference within the first --first steps, the validation losses and their ratio, and seconds.
 """
 import argparse
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -154,8 +155,8 @@ def run(arguments):
 
 
 def compare(options):
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         given = [str(options.program), "export", *options.options, "--output", str(folder / "exported")]
         run(given)
         given = [str(options.program), *options.options, "--output", str(folder / "run")]
@@ -212,6 +213,7 @@ def main():
     parser.add_argument("--threads", type=int, default=0, help="of PyTorch; 0: as many as it takes")
     parser.add_argument("--first", type=int, default=50, help="steps whose losses are compared apart")
     parser.add_argument("--json", type=pathlib.Path, help="also write all figures to this file")
+    parser.add_argument("--folder", type=pathlib.Path, help="a new folder that keeps both runs' files")
     parser.add_argument("options", nargs="*", help="of obverse-train, behind --")
     compare(parser.parse_args())
 
