@@ -16,7 +16,7 @@ struct EncodedBlock {
   std::vector<std::int32_t> ids;
   struct Part {
     std::size_t end;  // in ids
-    bool ends_document;
+    bool ends_document, asked;
   };
   std::vector<Part> parts;
 };
@@ -42,17 +42,17 @@ void encode_documents(const Tokenizer& tokenizer, const std::vector<TextFile>& f
   const auto work = [&](int thread, const Block& block) {
     EncodedBlock encoded;
     Encoder& encoder = encoders[static_cast<std::size_t>(thread)];
-    for_each_document(block, [&](std::string_view text, bool ends_document) {
-      encoder.encode(text, encoded.ids, options.specials);
-      if (ends_document && options.end_of_text) encoded.ids.push_back(*options.end_of_text);
-      encoded.parts.push_back({encoded.ids.size(), ends_document});
+    for_each_document(block, [&](const TextPart& part) {
+      encoder.encode(part.text, encoded.ids, options.specials);
+      if (part.ends_document && options.end_of_text) encoded.ids.push_back(*options.end_of_text);
+      encoded.parts.push_back({encoded.ids.size(), part.ends_document, part.asked});
     });
     return encoded;
   };
   const auto deliver = [&](const EncodedBlock& encoded) {
     std::size_t begin = 0;
     for (const EncodedBlock::Part& part : encoded.parts) {
-      sink(encoded.ids.data() + begin, part.end - begin, part.ends_document);
+      sink({encoded.ids.data() + begin, part.end - begin, part.ends_document, part.asked});
       begin = part.end;
     }
     if (progress) progress(reader.bytes_read(), reader.bytes_expected());

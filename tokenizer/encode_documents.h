@@ -17,8 +17,15 @@ struct DocumentOptions {
 };
 
 // `count` ids that follow those of the call before; the last ones of a document, its end-of-text
-// token among them, where `ends_document`: a file that is one document comes in parts.
-using IdSink = std::function<void(const std::int32_t* ids, std::size_t count, bool ends_document)>;
+// token among them, where `ends_document`: a file that is one document comes in parts. `asked` as
+// TextPart has it.
+struct IdPart {
+  const std::int32_t* ids = nullptr;
+  std::size_t count = 0;
+  bool ends_document = true;
+  bool asked = true;
+};
+using IdSink = std::function<void(const IdPart& part)>;
 
 // Reads `files` and calls `sink` from one thread at a time. Memory holds a few blocks a thread,
 // but for a whole line, and a whole file where the pre-token rules are neither GPT-2's nor GPT-4's.

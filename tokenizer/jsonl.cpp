@@ -1,6 +1,9 @@
 #include "tokenizer/jsonl.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -10,32 +13,51 @@
 namespace obverse::tokenizer {
 namespace {
 
-nlohmann::json member(std::string_view line, const std::string& where, const std::string& name) {
-  const std::string expected = "a JSON object with \"" + name + "\"";
+// The members of an object, in the order of `names`.
+template <std::size_t count>
+std::array<nlohmann::json, count> members(std::string_view line, const std::string& where,
+                                          const std::array<const char*, count>& names) {
+  std::string expected = "a JSON object with ";
+  for (const char* name : names) {
+    expected += (name == names.front() ? "\"" : " and \"") + std::string(name) + "\"";
+  }
   nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
   if (json.is_discarded()) {
     throw std::runtime_error(where + ": expected " + expected + ", got " + shown(line) +
                              (valid_prefix(line) == line.size() ? "" : ", which is no UTF-8"));
   }
-  const auto found = json.is_object() ? json.find(name) : json.end();
-  if (found == json.end()) {
+  const bool all =
+      json.is_object() && std::all_of(names.begin(), names.end(),
+                                      [&json](const char* name) { return json.contains(name); });
+  if (!all)
     throw std::runtime_error(where + ": expected " + expected + ", got " + shown_json(json));
+  std::array<nlohmann::json, count> found;
+  for (std::size_t i = 0; i < count; ++i) found[i] = std::move(json[names[i]]);
+  return found;
+}
+
+std::string string_of(nlohmann::json& json, const std::string& where, const char* name) {
+  if (!json.is_string()) {
+    throw std::runtime_error(where + ": expected \"" + name + "\" to be a string, got " +
+                             shown_json(json));
   }
-  return std::move(*found);
+  return std::move(json.get_ref<std::string&>());
 }
 
 }  // namespace
 
 std::string jsonl_text(std::string_view line, const std::string& where) {
-  nlohmann::json text = member(line, where, "text");
-  if (!text.is_string()) {
-    throw std::runtime_error(where + ": expected \"text\" to be a string, got " + shown_json(text));
-  }
-  return std::move(text.get_ref<std::string&>());
+  auto [text] = members<1>(line, where, {"text"});
+  return string_of(text, where, "text");
+}
+
+PromptAndCompletion jsonl_prompt_and_completion(std::string_view line, const std::string& where) {
+  auto [prompt, completion] = members<2>(line, where, {"prompt", "completion"});
+  return {string_of(prompt, where, "prompt"), string_of(completion, where, "completion")};
 }
 
 std::vector<std::int32_t> jsonl_ids(std::string_view line, const std::string& where) {
-  const nlohmann::json ids = member(line, where, "ids");
+  const auto [ids] = members<1>(line, where, {"ids"});
   if (!ids.is_array()) {
     throw std::runtime_error(where + ": expected \"ids\" to be an array, got " + shown_json(ids));
   }

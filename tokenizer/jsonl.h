@@ -1,4 +1,4 @@
-// Lines of JSON: {"text": "..."} and {"ids": [...]}.
+// Lines of JSON: {"text": "..."}, {"prompt": "...", "completion": "..."} and {"ids": [...]}.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,12 @@ namespace obverse::tokenizer {
 // The string "text" of a JSON object, other members aside. Throws std::runtime_error, a line that
 // begins with `where`.
 std::string jsonl_text(std::string_view line, const std::string& where);
+
+// The strings "prompt" and "completion", in the same way.
+struct PromptAndCompletion {
+  std::string prompt, completion;
+};
+PromptAndCompletion jsonl_prompt_and_completion(std::string_view line, const std::string& where);
 
 // The same for the whole numbers of "ids".
 std::vector<std::int32_t> jsonl_ids(std::string_view line, const std::string& where);

@@ -73,20 +73,19 @@ std::vector<fs::path> text_paths(const fs::path& input, const std::string& exten
   return paths;
 }
 
-void for_each_document(const Block& block,
-                       const std::function<void(std::string_view, bool)>& emit) {
+void for_each_document(const Block& block, const std::function<void(const TextPart&)>& emit) {
   const std::string_view text = block.bytes;
   switch (block.file->kind) {
     case DocumentKind::file:
-      emit(text, block.ends_file);
+      emit({text, block.ends_file});
       break;
     case DocumentKind::line:
-      for_each_line(text, [&emit](std::string_view line, std::size_t) { emit(line, true); });
+      for_each_line(text, [&emit](std::string_view line, std::size_t) { emit({line}); });
       break;
     case DocumentKind::blank_line: {
       std::size_t at = 0, begin = 0, end = 0;  // of the document so far: empty for none
       const auto finish = [&] {
-        if (end > begin) emit(text.substr(begin, end - begin), true);
+        if (end > begin) emit({text.substr(begin, end - begin)});
         begin = end = at;
       };
       for_each_line(text, [&](std::string_view line, std::size_t bytes) {
@@ -101,10 +100,18 @@ void for_each_document(const Block& block,
       finish();
       break;
     }
-    case DocumentKind::jsonl: {
+    case DocumentKind::jsonl:
+    case DocumentKind::prompt_completion: {
       std::size_t number = block.first_line;
       for_each_line(text, [&](std::string_view line, std::size_t) {
-        emit(jsonl_text(line, block.file->name() + ": line " + std::to_string(number)), true);
+        const std::string where = block.file->name() + ": line " + std::to_string(number);
+        if (block.file->kind == DocumentKind::jsonl) {
+          emit({jsonl_text(line, where)});
+        } else {
+          const PromptAndCompletion parts = jsonl_prompt_and_completion(line, where);
+          emit({parts.prompt, false, false});
+          emit({parts.completion});
+        }
         ++number;
       });
       break;
@@ -173,6 +180,7 @@ std::size_t BlockReader::cut(std::string_view text) const {
       return behind_blank_line(text);
     case DocumentKind::line:
     case DocumentKind::jsonl:
+    case DocumentKind::prompt_completion:
       return text.rfind('\n') + 1;  // npos + 1 is 0
   }
   return 0;
@@ -198,7 +206,7 @@ bool BlockReader::next(Block& block) {
     rest_.resize(place);
     block.bytes = std::move(rest_);
     rest_ = std::move(behind);
-    if (block.file->kind == DocumentKind::jsonl) {  // the kind whose messages name lines
+    if (is_json(block.file->kind)) {  // the kinds whose messages name lines
       line_ += static_cast<std::size_t>(std::count(block.bytes.begin(), block.bytes.end(), '\n'));
     }
     if (at_end_) {

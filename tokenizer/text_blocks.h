@@ -14,8 +14,14 @@
 namespace obverse::tokenizer {
 
 // What a document is: a whole file; a line; lines between blank ones (of spaces and tabs alone);
-// the string "text" of a JSON object a line. The line end behind a document is not of it.
-enum class DocumentKind { file, line, blank_line, jsonl };
+// the string "text" of a JSON object a line, or its "prompt" and then its "completion". The line
+// end behind a document is not of it.
+enum class DocumentKind { file, line, blank_line, jsonl, prompt_completion };
+
+// Whether each line is a JSON object.
+inline bool is_json(DocumentKind kind) {
+  return kind == DocumentKind::jsonl || kind == DocumentKind::prompt_completion;
+}
 
 struct TextFile {
   std::filesystem::path path;  // "-" for standard input
@@ -37,11 +43,17 @@ struct Block {
   bool ends_file = false;
 };
 
-// Calls emit(text, ends_document) for each document of a block, in order, or for the part that it
-// is. Throws std::runtime_error, one line that names file and line, for a line that should be a
-// JSON object with a string "text" and is not.
-void for_each_document(const Block& block,
-                       const std::function<void(std::string_view text, bool ends_document)>& emit);
+// A document, or a part of one. Tokens never stand across parts of which one is asked.
+struct TextPart {
+  std::string_view text;
+  bool ends_document = true;
+  bool asked = true;  // a prompt is read alone: no loss asks for it
+};
+
+// Calls emit(part) for all of a block's documents, in order. Throws std::runtime_error, one line
+// that names file and line, for a line that should be a JSON object with certain strings and is
+// not.
+void for_each_document(const Block& block, const std::function<void(const TextPart& part)>& emit);
 
 // Where a file that is one document may be cut into blocks: nowhere; where the rules of GPT-2 and
 // GPT-4 are not affected (Pretokenizer::last_cut); there, and elsewhere where there is no such

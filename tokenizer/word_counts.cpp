@@ -82,7 +82,8 @@ WordCounts count_words(BlockReader& reader, const Pretokenizer& pretokenizer,
       splitters[static_cast<std::size_t>(thread)].split(
           text, [&own](std::string_view piece) { own.add(piece); });
     };
-    for_each_document(block, [&](std::string_view text, bool) {
+    for_each_document(block, [&](const TextPart& part) {
+      const std::string_view text = part.text;
       std::size_t at = 0;
       while (!whole.empty()) {
         const AddedTokens::Found found = whole.find(text, at);

@@ -38,6 +38,11 @@ double total_weight(const std::vector<Example>& examples) {
   return total;
 }
 
+double loss_normalizer(const std::vector<Example>& examples) {
+  const double total = total_weight(examples);
+  return total > 0.0 ? total : 1.0;
+}
+
 std::int64_t token_count(const std::vector<Example>& examples, std::size_t first,
                          std::size_t count) {
   std::int64_t tokens = 0;

@@ -69,8 +69,11 @@ Batch batch_in(const Tensor& words, const BatchLayout& layout);
 Batch make_batch(const Device& device, const std::vector<Example>& examples, std::size_t first,
                  std::size_t count, DType dtype = DType::f32);
 
-// How much all targets of `examples` weigh together: what a step's loss is divided by.
+// How much all targets of `examples` weigh together.
 double total_weight(const std::vector<Example>& examples);
+// What a step's loss is divided by: that, or 1 where nothing is asked, so that loss and gradient
+// are 0. Masks can leave a batch without a target.
+double loss_normalizer(const std::vector<Example>& examples);
 
 // Inputs of `count` examples from `first` on.
 std::int64_t token_count(const std::vector<Example>& examples, std::size_t first,

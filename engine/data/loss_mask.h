@@ -9,6 +9,7 @@
 #include <string>
 
 #include "engine/data/file_header.h"
+#include "engine/files/digest.h"
 #include "engine/files/mapped_file.h"
 #include "engine/files/staged_file.h"
 #include "kernels/core/span.h"
@@ -25,6 +26,8 @@ class LossMask {
   LossMask(const std::filesystem::path& path, std::int64_t tokens);
 
   std::int64_t size() const { return size_; }
+  // Of the whole file: engine/files/digest.h.
+  std::string digest() const { return digest_of(file_.data(), file_.size()); }
   // 1 for each token that counts from `begin` on, else 0; as many as `to` holds. REQUIRES: they are
   // in the file.
   void read(std::int64_t begin, kernels::Span<std::uint8_t> to) const;

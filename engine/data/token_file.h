@@ -13,6 +13,7 @@
 #include <string>
 
 #include "engine/data/file_header.h"
+#include "engine/files/digest.h"
 #include "engine/files/mapped_file.h"
 #include "engine/files/staged_file.h"
 #include "kernels/core/span.h"
@@ -41,6 +42,8 @@ class TokenFile {
   std::int64_t find(std::int32_t id, std::int64_t begin) const;
   // Reads the whole file, and throws where an id is outside of the vocabulary.
   void check_ids() const;
+  // Of the whole file: engine/files/digest.h.
+  std::string digest() const { return digest_of(file_.data(), file_.size()); }
 
  private:
   template <typename Visit>

@@ -129,6 +129,15 @@ std::int64_t TokenShards::find(std::int32_t id, std::int64_t begin) const {
   return size();
 }
 
+std::string TokenShards::digest() const {
+  std::string all;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    all += files_[i].digest() + (masks_[i] ? masks_[i]->digest() : "none");
+  }
+  return digest_of(reinterpret_cast<const std::byte*>(all.data()),
+                   static_cast<std::int64_t>(all.size()));
+}
+
 void TokenShards::check_ids() const {
   for (const TokenFile& file : files_) file.check_ids();
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/data/loss_mask.h"
@@ -46,6 +47,8 @@ class TokenShards {
   std::int64_t find(std::int32_t id, std::int64_t begin) const;
   // Reads all files, and throws where an id is outside of the vocabulary.
   void check_ids() const;
+  // Reads all files and masks. Other where one holds something else, or they are in another order.
+  std::string digest() const;
 
  private:
   std::size_t file_of(std::int64_t place) const;  // of the stream

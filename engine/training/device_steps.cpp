@@ -188,13 +188,10 @@ void DeviceSteps::begin(const std::vector<Example>& examples, std::int64_t step,
           " steps that have begun and not ended");
   const Device& device = model_.device();
   const BatchLayout layout = layout_of(examples);
-  const double normalizer = total_weight(examples);
-  require(normalizer > 0.0, "[trainer] expected a normalizer above 0, got ", normalizer,
-          " (a batch without any target?)");
   Scalars scalars{};
   write_adamw_step(learning_rate, step, scalars.adamw_step);
   scalars.dropout_step = Tape::dropout_step(static_cast<std::uint64_t>(step));
-  scalars.loss_factor = static_cast<float>(1.0 / normalizer);
+  scalars.loss_factor = static_cast<float>(1.0 / loss_normalizer(examples));
   stage(examples, layout, scalars);
   {
     const StepMemory of_steps(device);

@@ -144,7 +144,7 @@ void Trainer::reserve_memory() {
 void Trainer::run_step_here(StepReport& report) {
   // The mean is over the whole step's targets, so that cutting it into micro-batches changes
   // nothing but rounding.
-  const double normalizer = total_weight(examples_);
+  const double normalizer = loss_normalizer(examples_);
   optimizer_.zero_gradients();
   tape_.set_random(seed_, static_cast<std::uint64_t>(step_));
   const auto micro_batch = static_cast<std::size_t>(options_.batch / options_.accumulation);

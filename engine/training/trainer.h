@@ -34,7 +34,7 @@ void to_json(nlohmann::json& json, const TrainingOptions& options);
 
 struct StepReport {
   std::int64_t step = 0;
-  double loss = 0.0;  // nats a target, weighted mean over the batch
+  double loss = 0.0;  // nats a target, weighted mean over the batch; 0 where there is none
   double gradient_norm = 0.0;
   double learning_rate = 0.0;
   std::int64_t tokens = 0;  // inputs that are not padding

@@ -67,9 +67,9 @@ int decode_command(int argc, char** argv) {
     tokenizer::BlockReader reader({file}, tokenizer::FileCuts::none);
     std::size_t number = 0;
     for (tokenizer::Block block; reader.next(block);) {
-      tokenizer::for_each_document(block, [&](std::string_view line, bool) {
+      tokenizer::for_each_document(block, [&](const tokenizer::TextPart& part) {
         const std::string where = file.name() + ": line " + std::to_string(++number);
-        const auto ids = jsonl ? tokenizer::jsonl_ids(line, where) : ids_of(line, where);
+        const auto ids = jsonl ? tokenizer::jsonl_ids(part.text, where) : ids_of(part.text, where);
         const std::string text = decoded(tokenizer, ids, where);
         print(jsonl ? tokenizer::text_line(text, where) + "\n" : text);
       });

@@ -25,6 +25,8 @@ cxxopts::Options describe_options() {
       "  obverse-tokenize encode --tokenizer gpt2/ --document blank-line \\\n"
       "    --end-of-text '<|endoftext|>' --threads 8 books/ > ids.txt\n"
       "  obverse-tokenize encode --tokenizer gpt2/ --output data/ books/\n"
+      "  obverse-tokenize encode --tokenizer gpt2/ --document prompt-completion \\\n"
+      "    --output data/ answers.jsonl\n"
       "  obverse-tokenize encode --tokenizer gpt2/ --timing 5 book.txt\n");
   options.positional_help("[FILE_OR_FOLDER ...]");
   const auto text = [] { return cxxopts::value<std::string>(); };
@@ -32,8 +34,9 @@ cxxopts::Options describe_options() {
                         cxxopts::value<std::vector<std::string>>(), "FILE_OR_FOLDER")(
       "tokenizer", "tokenizer.json, vocab.bpe, or the folder of it", text(), "PATH")(
       "document",
-      "What a document is: file, line, blank-line (lines between blank ones) or jsonl "
-      "(\"text\" of a JSON object a line) (file)",
+      "What a document is: file, line, blank-line (lines between blank ones), jsonl (\"text\" of "
+      "a JSON object a line) or prompt-completion (\"prompt\" and \"completion\" of one; with "
+      "--output, training asks for completions alone) (file)",
       text(), "KIND")("jsonl", "Read {\"text\"} lines and write {\"ids\"} lines")(
       "end-of-text",
       "Special token to put behind each document; with --output usually <|endoftext|>", text(),
@@ -67,7 +70,9 @@ DocumentKind document_option(const cxxopts::ParseResult& parsed) {
   if (name == "line") return DocumentKind::line;
   if (name == "blank-line") return DocumentKind::blank_line;
   if (name == "jsonl") return DocumentKind::jsonl;
-  throw UsageError("expected --document file, line, blank-line or jsonl, got '" + name + "'");
+  if (name == "prompt-completion") return DocumentKind::prompt_completion;
+  throw UsageError("expected --document file, line, blank-line, jsonl or prompt-completion, got '" +
+                   name + "'");
 }
 
 std::int32_t special_option(const cxxopts::ParseResult& parsed, const std::string& name,
@@ -83,15 +88,15 @@ std::int32_t special_option(const cxxopts::ParseResult& parsed, const std::strin
 
 // Prints a line of ids for each document, which may come in parts.
 tokenizer::IdSink printing_ids() {
-  return [is_first = true](const std::int32_t* ids, std::size_t count, bool ends_document) mutable {
+  return [is_first = true](const tokenizer::IdPart& part) mutable {
     std::string line;
     char digits[16];
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < part.count; ++i) {
       if (!is_first) line += ' ';
       is_first = false;
-      line.append(digits, std::to_chars(digits, digits + sizeof digits, ids[i]).ptr);
+      line.append(digits, std::to_chars(digits, digits + sizeof digits, part.ids[i]).ptr);
     }
-    if (ends_document) {
+    if (part.ends_document) {
       line += '\n';
       is_first = true;
     }
@@ -101,8 +106,8 @@ tokenizer::IdSink printing_ids() {
 
 // Documents of JSON lines never come in parts.
 tokenizer::IdSink printing_json() {
-  return [](const std::int32_t* ids, std::size_t count, bool) {
-    print(tokenizer::ids_line(ids, count) + "\n");
+  return [](const tokenizer::IdPart& part) {
+    print(tokenizer::ids_line(part.ids, part.count) + "\n");
   };
 }
 
@@ -115,7 +120,8 @@ void print_timing(const tokenizer::Tokenizer& tokenizer,
   std::string text;
   tokenizer::BlockReader reader(files, tokenizer::FileCuts::none);
   for (tokenizer::Block block; reader.next(block);) {
-    tokenizer::for_each_document(block, [&text](std::string_view part, bool) { text += part; });
+    tokenizer::for_each_document(block,
+                                 [&text](const tokenizer::TextPart& part) { text += part.text; });
   }
   tokenizer::CharacterClasses::table();
   nlohmann::ordered_json timing;
@@ -152,16 +158,14 @@ void write_shards(const cxxopts::ParseResult& parsed, const tokenizer::Tokenizer
   options.shard_tokens =
       number_option(parsed, "shard-tokens", options.shard_tokens, 1, kMostTokens);
   options.validation_share = share_option(parsed, "validation-share", options.validation_share);
+  options.masked = files.front().kind == DocumentKind::prompt_completion;
   options.seed = static_cast<std::uint64_t>(number_option(parsed, "seed", 0, 0, kMostTokens));
   const std::string folder = parsed["output"].as<std::string>();
   ShardFolder shards(folder, tokenizer, options);
   {
     Progress progress("encoding", "MB", 1e6);
     tokenizer::encode_documents(
-        tokenizer, files, encoding,
-        [&shards](const std::int32_t* ids, std::size_t count, bool ends_document) {
-          shards.add(ids, count, ends_document);
-        },
+        tokenizer, files, encoding, [&shards](const tokenizer::IdPart& part) { shards.add(part); },
         [&progress](std::uint64_t done, std::uint64_t all) { progress.show(done, all); });
   }
   const ShardFolder::Totals totals = shards.finish();
@@ -190,7 +194,7 @@ int encode_command(int argc, char** argv) {
   const auto files =
       text_files(*parsed, kind,
                  parsed->count("extension") > 0 ? (*parsed)["extension"].as<std::string>()
-                 : kind == DocumentKind::jsonl  ? ".jsonl"
+                 : tokenizer::is_json(kind)     ? ".jsonl"
                                                 : ".txt");
   if (times > 0) {
     print_timing(tokenizer, files, encoding, times);

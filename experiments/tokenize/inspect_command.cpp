@@ -72,13 +72,12 @@ void print_compression(const tokenizer::Tokenizer& tokenizer,
                        const std::vector<tokenizer::TextFile>& files,
                        const tokenizer::DocumentOptions& options) {
   std::uint64_t tokens = 0, bytes = 0;
-  tokenizer::encode_documents(tokenizer, files, options,
-                              [&](const std::int32_t* ids, std::size_t count, bool) {
-                                tokens += count;
-                                for (std::size_t i = 0; i < count; ++i) {
-                                  bytes += tokenizer.bytes_of(ids[i]).size();
-                                }
-                              });
+  tokenizer::encode_documents(tokenizer, files, options, [&](const tokenizer::IdPart& part) {
+    tokens += part.count;
+    for (std::size_t i = 0; i < part.count; ++i) {
+      bytes += tokenizer.bytes_of(part.ids[i]).size();
+    }
+  });
   std::printf("encoded     %llu bytes, %llu tokens, %.3f bytes a token\n",
               static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(tokens),
               tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));

@@ -37,10 +37,21 @@ ShardFolder::ShardFolder(fs::path folder, const tokenizer::Tokenizer& tokenizer,
 
 ShardFolder::~ShardFolder() {
   if (finished_) return;
-  training_.writer.reset();
-  validation_.writer.reset();
+  for (Split* split : {&training_, &validation_}) {
+    split->writer.reset();
+    split->mask.reset();
+  }
   std::error_code ignored;
   fs::remove_all(unfinished_, ignored);
+}
+
+void ShardFolder::Split::finish_shard() {
+  if (!writer) return;
+  writer->finish();
+  writer.reset();
+  if (!mask) return;
+  mask->finish();
+  mask.reset();
 }
 
 ShardFolder::Split& ShardFolder::split_of_document() {
@@ -49,32 +60,37 @@ ShardFolder::Split& ShardFolder::split_of_document() {
   Split& split = draw < options_.validation_share ? validation_ : training_;
   ++split.documents;
   if (split.writer && split.writer->size() >= options_.shard_tokens) {
-    split.writer->finish();
-    split.writer.reset();
+    split.finish_shard();
   }
   if (!split.writer) {
     char name[48];
     std::snprintf(name, sizeof name, "%s_%03d.bin", split.name, split.shards++);
     split.writer.emplace(unfinished_ / name, vocabulary_);
+    if (options_.masked) split.mask.emplace(engine::mask_path(unfinished_ / name));
   }
   return split;
 }
 
-void ShardFolder::add(const std::int32_t* ids, std::size_t count, bool ends_document) {
-  if (count > 0) {
+void ShardFolder::add(const tokenizer::IdPart& part) {
+  if (part.count > 0) {
+    const auto count = static_cast<std::int64_t>(part.count);
     if (open_ == nullptr) open_ = &split_of_document();
-    open_->writer->append({ids, static_cast<std::int64_t>(count)});
-    open_->tokens += static_cast<std::int64_t>(count);
+    open_->writer->append({part.ids, count});
+    open_->tokens += count;
+    if (open_->mask) {
+      counts_.assign(part.count, part.asked ? 1 : 0);
+      open_->mask->append({counts_.data(), count});
+    }
   }
-  if (ends_document) open_ = nullptr;
+  if (part.ends_document) open_ = nullptr;
 }
 
 ShardFolder::Totals ShardFolder::finish() {
   if (training_.tokens == 0) {
     fail_at(folder_, "expected texts for training, found none of at least one token");
   }
-  training_.writer->finish();
-  if (validation_.writer) validation_.writer->finish();
+  training_.finish_shard();
+  validation_.finish_shard();
   std::error_code error;
   fs::remove(folder_, error);  // an empty one
   fs::rename(unfinished_, folder_, error);

@@ -1,4 +1,5 @@
-// A folder of token files for training: train_000.bin, ..., validation_000.bin and the tokenizer.
+// A folder of token files for training: train_000.bin, ..., validation_000.bin and the tokenizer;
+// where some tokens are not asked, train_000.mask and so on.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "engine/data/loss_mask.h"
 #include "engine/data/token_file.h"
+#include "tokenizer/encode_documents.h"
 #include "tokenizer/tokenizer.h"
 
 namespace obverse::tokenize {
@@ -15,6 +18,7 @@ struct ShardOptions {
   std::int64_t shard_tokens = 100'000'000;  // a document more, at most, than this many
   double validation_share = 0.01;           // of documents, drawn by the seed and their number
   std::uint64_t seed = 0;
+  bool masked = false;  // a loss mask beside each file
 };
 
 // Written beside its place and renamed when all of it is there: a folder that is there is whole.
@@ -30,7 +34,7 @@ class ShardFolder {
   ShardFolder& operator=(const ShardFolder&) = delete;
 
   // As tokenizer::IdSink.
-  void add(const std::int32_t* ids, std::size_t count, bool ends_document);
+  void add(const tokenizer::IdPart& part);
 
   struct Totals {
     std::int64_t training_tokens = 0, validation_tokens = 0;
@@ -45,6 +49,8 @@ class ShardFolder {
     std::int64_t tokens = 0, documents = 0;
     int shards = 0;
     std::optional<engine::TokenFileWriter> writer;
+    std::optional<engine::LossMaskWriter> mask;
+    void finish_shard();
   };
   Split& split_of_document();
 
@@ -54,6 +60,7 @@ class ShardFolder {
   Split training_{"train"}, validation_{"validation"};
   Split* open_ = nullptr;  // the split of a document that has begun
   std::uint64_t document_ = 0;
+  std::vector<std::uint8_t> counts_;  // of a part
   bool finished_ = false;
 };
 

@@ -48,6 +48,7 @@ void write_checkpoint(const engine::Transformer& model, const engine::Trainer& t
   const json fields = {{"step", state.step},
                        {"tokens", state.tokens},
                        {"seconds", state.seconds},
+                       {"data_digest", state.data_digest},
                        {"settings", state.settings}};
   engine::write_atomically(folder / kState, fields.dump(2) + "\n");
 }
@@ -71,6 +72,9 @@ RunState read_state(const std::filesystem::path& folder) {
   state.seconds = seconds.get<double>();
   state.settings = fields.value("settings", json());
   if (!state.settings.is_object()) refuse("settings", "an object");
+  const json digest = fields.value("data_digest", json());
+  if (!digest.is_string()) refuse("data_digest", "a word");
+  state.data_digest = digest.get<std::string>();
   return state;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "engine/training/trainer.h"
 #include "experiments/train/settings.h"
@@ -16,6 +17,7 @@ struct RunState {
   std::int64_t step = 0, tokens = 0;
   double seconds = 0.0;     // of training
   nlohmann::json settings;  // Settings::values
+  std::string data_digest;  // of the token files trained on
 };
 
 // Writes all of it into a folder. REQUIRES: no step is under way.

@@ -7,6 +7,7 @@
 #include "engine/checkpoint/safetensors.h"
 #include "experiments/support/command_line.h"
 #include "experiments/train/commands.h"
+#include "experiments/train/initial_model.h"
 #include "experiments/train/setting_options.h"
 #include "experiments/train/texts.h"
 #include "kernels/core/check.h"
@@ -99,8 +100,9 @@ int export_command(int argc, char** argv) {
   std::error_code error;
   fs::create_directories(folder / "model", error);
   if (error) throw std::runtime_error(folder.string() + ": cannot be made: " + error.message());
-  const engine::Transformer model(texts.model_of(settings.architecture), engine::Device::cpu(),
-                                  settings.seed);
+  const engine::Transformer model(texts.model_of(initial_architecture(settings)),
+                                  engine::Device::cpu(), settings.seed);
+  load_initial_weights(model, settings);
   engine::save_model(model, folder / "model");
   engine::write_safetensors(folder / "examples.safetensors", examples_of(settings, texts));
   std::printf("%s\n", folder.c_str());

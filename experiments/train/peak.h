@@ -6,8 +6,8 @@
 
 namespace obverse::train {
 
-// Operations a second of the best of a few large products of matrices, by the kernels that training
-// takes on this device: a second's work at most. 0 on the CPU where there is no time to measure.
+// Operations a second of the best of a few products of growing size, by the kernels that training
+// takes on this device: a fraction of a second.
 double measured_peak(const engine::Device& device, engine::DType dtype);
 
 }  // namespace obverse::train

@@ -53,7 +53,8 @@ std::vector<Field> make_fields() {
     presets += (presets.empty() ? "" : ", ") + name;
   }
   std::vector<Field> all{
-      {"data", "Texts", nullptr, "Folder of token files, as obverse-tokenize encode writes them"},
+      {"data", "Texts", nullptr, "Folder of token files, as obverse-tokenize encode writes them",
+       true},  // other files are told by their digest
       {"tokenizer", "Texts", nullptr,
        "Tokenizer of the texts: its size, its special tokens, and what checkpoints keep for "
        "generation; usually the one that lies in the folder of token files"},

@@ -11,14 +11,13 @@
 #include <string>
 
 #include "engine/checkpoint/checkpoints.h"
-#include "engine/checkpoint/model_folder.h"
-#include "engine/checkpoint/weights.h"
 #include "engine/files/atomic_file.h"
 #include "engine/model/step_operations.h"
 #include "engine/tensor/allocator.h"
 #include "engine/training/launch_times.h"
 #include "experiments/support/typeset.h"
 #include "experiments/train/checkpoint.h"
+#include "experiments/train/initial_model.h"
 #include "experiments/train/metrics.h"
 #include "experiments/train/peak.h"
 #include "experiments/train/progress.h"
@@ -36,11 +35,13 @@ using Clock = std::chrono::steady_clock;
 
 std::string counted(std::int64_t count) { return grouped(static_cast<double>(count)); }
 
-// What the settings' folder already holds of this run.
+// What the settings' folder already holds of this run, to which `state` is set.
 std::optional<engine::Checkpoint> checkpoint_to_resume(const Settings& settings,
                                                        const engine::Checkpoints& checkpoints,
+                                                       const std::string& data_digest,
                                                        RunState& state) {
   const auto latest = checkpoints.latest();
+  state.data_digest = data_digest;
   if (!latest) return latest;
   state = read_state(latest->folder);
   const std::string path = (latest->folder / "state.json").string();
@@ -61,17 +62,13 @@ std::optional<engine::Checkpoint> checkpoint_to_resume(const Settings& settings,
                                                : "") +
                              "; another --output begins a new run");
   }
+  if (state.data_digest != data_digest) {
+    throw std::runtime_error(path + ": data_digest: expected the token files that the run began " +
+                             "with, of digest " + state.data_digest + ", found those in " +
+                             settings.data + ", of digest " + data_digest +
+                             "; another --output begins a new run");
+  }
   return latest;
-}
-
-// The architecture: that of the model that training begins with, or what the settings say.
-engine::TransformerConfig architecture_of(const Settings& settings) {
-  if (settings.initial.empty()) return settings.architecture;
-  nlohmann::json config;
-  engine::TransformerConfig initial =
-      engine::read_model_config(engine::model_folder_in(settings.initial), config);
-  initial.dropout = settings.architecture.dropout;
-  return initial;
 }
 
 class Run {
@@ -117,15 +114,21 @@ Run::Run(const Settings& settings, std::FILE* out)
       checkpoints_(folder_ / "checkpoints"),
       device_(settings.device == engine::DeviceKind::cuda ? engine::Device::cuda()
                                                           : engine::Device::cpu()) {
-  resumed_ = checkpoint_to_resume(settings, checkpoints_, state_);
+  resumed_ =
+      checkpoint_to_resume(settings, checkpoints_, texts_.training().shards->digest(), state_);
   state_.settings = settings.values;
   metrics_.keep_up_to(state_.step);
+  if (texts_.validation() != nullptr && settings.validate_every > 0) {
+    check_asked(*texts_.validation()->examples, settings.validation_sequences, settings.data);
+  }
   begin();
 }
 
 void Run::begin() {
   engine::write_atomically(folder_ / "settings.json", settings_.values.dump(2) + "\n");
-  const engine::TransformerConfig config = texts_.model_of(architecture_of(settings_));
+  const engine::TransformerConfig config = texts_.model_of(
+      resumed_ && !settings_.initial.empty() ? architecture_in(resumed_->folder, settings_)
+                                             : initial_architecture(settings_));
   // On a device of its own, so that what it takes is given back.
   peak_ = measured_peak(
       device_.kind() == engine::DeviceKind::cuda ? engine::Device::cuda() : engine::Device::cpu(),
@@ -137,8 +140,8 @@ void Run::begin() {
   trainer_.emplace(*model_, *texts_.training().examples, options, settings_.seed);
   if (resumed_) {
     load_checkpoint(resumed_->folder, resumed_->step, *model_, *trainer_);
-  } else if (!settings_.initial.empty()) {
-    engine::load_model_weights(*model_, engine::model_folder_in(settings_.initial));
+  } else {
+    load_initial_weights(*model_, settings_);
   }
 }
 

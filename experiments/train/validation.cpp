@@ -1,11 +1,24 @@
 #include "experiments/train/validation.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <vector>
 
 #include "engine/ops/cross_entropy.h"
 
 namespace obverse::train {
+
+void check_asked(engine::ExampleSource& source, std::int64_t examples, const std::string& where) {
+  const std::int64_t count = std::min(examples, source.epoch());
+  std::vector<engine::Example> drawn(1);
+  for (std::int64_t i = 0; i < count; ++i) {
+    source.make(i, drawn[0]);
+    if (engine::total_weight(drawn) > 0.0) return;
+  }
+  throw std::runtime_error(where +
+                           ": expected validation texts whose loss mask leaves a token of " +
+                           "the first " + std::to_string(count) + " examples, found none");
+}
 
 double validation_loss(const engine::Transformer& model, engine::ExampleSource& source,
                        std::int64_t examples, std::int64_t batch) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,34 @@ TEST_CASE("one wrong shard is named", "[token_shards]") {
   write_tokens(files.path("train_1.bin"), 70000, {3});
   CHECK(error() == files.path("train_1.bin").string() + ": expected 16-bit ids as in " +
                        files.path("train_0.bin").string() + ", found 32-bit ids");
+}
+
+TEST_CASE("a digest tells files apart by every bit that they hold", "[token_shards]") {
+  const TemporaryFolder folder;
+  const Ids ids = {5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3};
+  Counts counts(ids.size(), 1);
+  const auto digest = [&] { return TokenShards(folder.path(), Split::train, 600).digest(); };
+  write_tokens(folder.path() / "train_0.bin", 600, ids);
+  std::set<std::string> seen{digest()};
+  CHECK(digest() == *seen.begin());
+  CHECK(seen.begin()->size() == 16);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Ids other = ids;
+    other[i] += 512;
+    write_tokens(folder.path() / "train_0.bin", 600, other);
+    CHECK(seen.insert(digest()).second);
+  }
+  write_tokens(folder.path() / "train_0.bin", 600, Ids(ids.begin(), ids.end() - 1));
+  CHECK(seen.insert(digest()).second);
+  write_tokens(folder.path() / "train_0.bin", 600, ids);
+  write_tokens(folder.path() / "train_1.bin", 600, {1, 2});
+  CHECK(seen.insert(digest()).second);
+  fs::remove(folder.path() / "train_1.bin");
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i] = 0;
+    write_mask(folder.path() / "train_0.mask", counts);
+    CHECK(seen.insert(digest()).second);
+  }
 }
 
 }  // namespace

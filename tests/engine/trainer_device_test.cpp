@@ -172,6 +172,46 @@ TEST_CASE("examples may outgrow those that were rehearsed", "[device]") {
   }
 }
 
+// Masked files: the second of every two steps asks for nothing at all.
+class Masked : public engine::ExampleSource {
+ public:
+  void make(std::int64_t draw, engine::Example& example) override {
+    engine::make_next_token_example(random_ids(8, 40, static_cast<std::uint64_t>(draw)), example);
+    constexpr std::int64_t kBatch = 2;
+    if (draw / kBatch % 2 == 0) return;
+    for (std::int32_t& target : example.targets) target = kernels::kIgnoredTarget;
+  }
+  std::int64_t longest() const override { return 7; }
+  std::int64_t epoch() const override { return 100; }
+};
+
+TEST_CASE("a step that asks for nothing has no loss and no gradient", "[device]") {
+  const auto run_on = [](const Device& device) {
+    const Transformer model(model_for(*engine::make_objective("causal")), device, 5);
+    Masked source;
+    TrainingOptions options = options_with(2, 1e-3);
+    options.accumulation = 2;
+    Trainer trainer(model, source, options, 5);
+    Run run;
+    for (int step = 1; step <= 4; ++step) {
+      const StepReport report = trainer.step();
+      CAPTURE(step);
+      CHECK((report.loss == 0.0) == (step % 2 == 0));
+      CHECK((report.gradient_norm == 0.0) == (step % 2 == 0));
+      CHECK(report.tokens == 14);
+      run.losses.push_back(report.loss);
+    }
+    run.weights = model.master_weights().to_doubles();
+    return run;
+  };
+  const Run cpu = run_on(Device::cpu());
+  for (const Device& device : cuda_devices()) {
+    const Run cuda = run_on(device);
+    CHECK(largest_difference(cuda.losses, cpu.losses) < 5e-6);
+    CHECK(relative_distance(cuda.weights, cpu.weights) < 1e-5);
+  }
+}
+
 TEST_CASE("a trainer that recomputes blocks holds less", "[device]") {
   const auto peak = [](Recompute recompute) {
     const Device device = Device::cuda();

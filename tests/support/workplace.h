@@ -49,8 +49,14 @@ class Workplace {
   // `input` is the file that it reads as standard input.
   Ended run(const std::string& arguments, const std::string& before = ":",
             const std::string& input = "/dev/null") const {
+    return run_program(program_, arguments, before, input);
+  }
+
+  // The same with another program, as program_named() gives it.
+  Ended run_program(const std::string& program, const std::string& arguments,
+                    const std::string& before = ":", const std::string& input = "/dev/null") const {
     const std::string command = "cd '" + folder_.path().string() + "' && " + before + " && exec '" +
-                                program_ + "' " + arguments + " < " + input + " > stdout 2> stderr";
+                                program + "' " + arguments + " < " + input + " > stdout 2> stderr";
     const int status = std::system(command.c_str());
     const int exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return {exit, read_file(at("stdout")), read_file(at("stderr"))};

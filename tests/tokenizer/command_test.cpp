@@ -163,7 +163,7 @@ TEST_CASE("bad usage is one line and exit status 2", "[command]") {
   work.check_refused("train --input corpus --vocabulary 300 --output corpus/deep/a.txt", 2,
                      "expected --output to be a folder, got the file");
   work.check_refused("encode", 2, "expected --tokenizer FOLDER_OR_FILE");
-  work.check_refused("encode --tokenizer t --document word", 2, "jsonl, got 'word'");
+  work.check_refused("encode --tokenizer t --document word", 2, "or prompt-completion, got 'word'");
   work.check_refused("encode --tokenizer t --document line --jsonl", 2, "got 'line'");
   work.check_refused("encode --tokenizer t --end-of-text x", 2, "special token of the tokenizer");
   work.check_refused("encode --tokenizer t --timing 0", 2, "--timing");
@@ -210,6 +210,56 @@ std::vector<std::vector<std::int32_t>> documents_in(const fs::path& folder, engi
   REQUIRE(documents.back().empty());  // the token stands behind the last one, too
   documents.pop_back();
   return documents;
+}
+
+TEST_CASE("prompts become token files whose mask leaves completions alone", "[command]") {
+  const Workplace work;
+  work.train();
+  std::string lines;
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(i);
+    lines += R"({"prompt": "line number )" + number + R"(:", "completion": " some text )" + number +
+             "\"}\n";
+  }
+  write_file(work.at("answers.jsonl"), lines);
+  const std::string command =
+      "encode --tokenizer t --document prompt-completion --shard-tokens 150 "
+      "--validation-share 0.2 ";
+  const Ended ended = work.run(command + "--output data answers.jsonl");
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const Tokenizer tokenizer = Tokenizer::load(work.at("data"));
+  const std::int32_t end = *tokenizer.special("<|endoftext|>");
+  std::set<std::string> completions;
+  for (const auto split : {engine::Split::train, engine::Split::validation}) {
+    const engine::TokenShards shards(work.at("data"), split, tokenizer.size());
+    REQUIRE(shards.masked());
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(shards.size()));
+    std::vector<std::uint8_t> counted(ids.size());
+    shards.read(0, {ids.data(), shards.size()});
+    shards.read_counted(0, {counted.data(), shards.size()});
+    std::vector<std::int32_t> prompt, completion;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      (counted[i] == 1 ? completion : prompt).push_back(ids[i]);
+      if (ids[i] != end) continue;
+      CHECK(counted[i] == 1);
+      completion.pop_back();
+      const std::string text = tokenizer.decode(completion);
+      CHECK(tokenizer.decode(prompt) == "line number " + text.substr(text.rfind(' ') + 1) + ":");
+      completions.insert(text);
+      prompt.clear();
+      completion.clear();
+    }
+  }
+  CHECK(completions.size() == 40);
+  CHECK(completions.count(" some text 17") == 1);
+  // A mask for each file.
+  CHECK(fs::exists(work.at("data/train_001.mask")));
+  CHECK(fs::exists(work.at("data/validation_000.mask")));
+  CHECK_FALSE(fs::exists(work.at("data.unfinished")));
+  // Without a folder the ids of both are one line.
+  const Ended printed = work.run("encode --tokenizer t --document prompt-completion answers.jsonl");
+  CHECK(lines_in(printed.out) == 40);
 }
 
 TEST_CASE("texts become token files for training and validation", "[command]") {

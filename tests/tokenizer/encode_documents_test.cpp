@@ -23,10 +23,10 @@ Documents documents_of(const std::string& text, DocumentKind kind, std::size_t b
   Documents documents;
   bool begins = true;
   for (Block block; reader.next(block);) {
-    for_each_document(block, [&](std::string_view part, bool ends) {
+    for_each_document(block, [&](const TextPart& part) {
       if (begins) documents.emplace_back();
-      documents.back() += part;
-      begins = ends;
+      documents.back() += part.text;
+      begins = part.ends_document;
     });
   }
   CHECK(begins);
@@ -49,6 +49,49 @@ TEST_CASE("documents are what they are said to be, in blocks of any size", "[doc
   CHECK(documents_of("\n\n \n", DocumentKind::blank_line, 1).empty());
   CHECK(documents_of("{\"text\": \"a\\nb\"}\n{\"text\":\"\"}", DocumentKind::jsonl, 3) ==
         Documents{"a\nb", ""});
+}
+
+TEST_CASE("of a prompt and its completion the completion is asked", "[documents]") {
+  const TemporaryFolder folder;
+  const Tokenizer tokenizer = small_tokenizer();
+  const std::filesystem::path path = folder.path() / "x.jsonl";
+  std::string lines = "{\"prompt\": \"who? \", \"completion\": \"you\\nand I\"}\r\n";
+  lines += "{\"completion\": \"\", \"prompt\": \"\", \"more\": 1}\n";
+  write_file(path, lines);
+  DocumentOptions options;
+  options.end_of_text = *tokenizer.special("<|endoftext|>");
+  std::vector<Ids> parts;
+  std::string ends, asked;
+  const auto encode = [&] {
+    encode_documents(tokenizer, {{path, DocumentKind::prompt_completion}}, options,
+                     [&](const IdPart& part) {
+                       parts.emplace_back(part.ids, part.ids + part.count);
+                       ends += part.ends_document ? '1' : '0';
+                       asked += part.asked ? '1' : '0';
+                     });
+  };
+  encode();
+  Ids completion = tokenizer.encode("you\nand I");
+  completion.push_back(*options.end_of_text);
+  CHECK(parts ==
+        std::vector<Ids>{tokenizer.encode("who? "), completion, {}, {*options.end_of_text}});
+  CHECK(ends == "0101");
+  CHECK(asked == "0101");
+  const auto told = [&](const std::string& line) {
+    write_file(path, lines + line);
+    const std::string message = message_of<std::runtime_error>(encode);
+    const std::string place = path.string() + ": line 3: ";
+    REQUIRE(message.rfind(place, 0) == 0);
+    return message.substr(place.size());
+  };
+  const std::string both = "expected a JSON object with \"prompt\" and \"completion\", got ";
+  CHECK(told("{\"prompt\": \"a\"}") == both + "{\"prompt\":\"a\"}");
+  CHECK(told("{\"completion\": \"a\"}") == both + "{\"completion\":\"a\"}");
+  CHECK(told("\n") == both + "''");
+  CHECK(told("{\"prompt\": \"a\", \"completion\": 5}") ==
+        "expected \"completion\" to be a string, got 5");
+  CHECK(told("{\"prompt\": [], \"completion\": 5}") ==
+        "expected \"prompt\" to be a string, got []");
 }
 
 TEST_CASE("files are found in folders, by name", "[documents]") {
@@ -77,13 +120,12 @@ Encoded encoded(const Tokenizer& tokenizer, const std::vector<TextFile>& files,
                 const DocumentOptions& options) {
   Encoded result;
   bool begins = true;
-  encode_documents(
-      tokenizer, files, options, [&](const std::int32_t* ids, std::size_t count, bool ends) {
-        if (begins) result.documents.emplace_back();
-        result.documents.back().insert(result.documents.back().end(), ids, ids + count);
-        begins = ends;
-        ++result.parts;
-      });
+  encode_documents(tokenizer, files, options, [&](const IdPart& part) {
+    if (begins) result.documents.emplace_back();
+    result.documents.back().insert(result.documents.back().end(), part.ids, part.ids + part.count);
+    begins = part.ends_document;
+    ++result.parts;
+  });
   CHECK(begins);
   return result;
 }
@@ -147,7 +189,7 @@ TEST_CASE("a bad line is told by file and number, behind what stands before it",
     documents = 0;
     return message_of<std::runtime_error>([&] {
       encode_documents(tokenizer, {{folder.path() / "x.jsonl", DocumentKind::jsonl}}, options,
-                       [&](const std::int32_t*, std::size_t, bool) { ++documents; });
+                       [&](const IdPart&) { ++documents; });
     });
   };
   for (const int threads : {1, 4}) {
@@ -182,7 +224,7 @@ TEST_CASE("an error where ids go ends the encoding", "[documents]") {
     int calls = 0;
     CHECK(message_of<std::runtime_error>([&] {
             encode_documents(tokenizer, {{folder.path() / "text", DocumentKind::line}}, options,
-                             [&](const std::int32_t*, std::size_t, bool) {
+                             [&](const IdPart&) {
                                if (++calls == 3) throw std::runtime_error("the disk is full");
                              });
           }) == "the disk is full");

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/checkpoint/safetensors.h"
 #include "engine/data/token_file.h"
 #include "kernels/core/random.h"
 #include "tests/support/catch.h"
+#include "tests/support/token_files.h"
 #include "tests/support/workplace.h"
 
 namespace obverse::train {
@@ -180,6 +182,16 @@ TEST_CASE("other settings, and checkpoints that are not whole, are one line", "[
     tests::write_file(work.at(folder + name), kept);
   }
   CHECK(work.run(command).status == 0);
+
+  // The same files elsewhere will do, others at the same place will not.
+  fs::rename(work.at("data"), work.at("moved"));
+  const std::string further = kSmall + "--schedule constant --steps 50 ";
+  CHECK(work.run(further + "--data moved").status == 0);
+  fs::create_directories(work.at("data"));
+  write_tokens(work.at("data/train_000.bin"), 3000, 3);
+  CHECK(told(further, 1)
+            .find("out/checkpoints/step-00000050/state.json: data_digest: expected the "
+                  "token files that the run began with, of digest ") == 0);
 }
 
 TEST_CASE("what cannot be trained is one line", "[train]") {
@@ -222,6 +234,33 @@ TEST_CASE("what cannot be trained is one line", "[train]") {
             .find("training diverged at step ") == 0);
 }
 
+TEST_CASE("masked tokens are read and not asked", "[train]") {
+  const Workplace work;
+  const auto mask = [&work](const std::string& file, std::int64_t tokens, auto counts) {
+    std::vector<std::uint8_t> bits;
+    for (std::int64_t i = 0; i < tokens; ++i) bits.push_back(counts(i) ? 1 : 0);
+    tests::write_mask(work.at("data/" + file + ".mask"), bits);
+  };
+  mask("train_000", 3000, [](std::int64_t i) { return i >= 2500; });
+  mask("validation_000", 400, [](std::int64_t i) { return i % 2 == 0; });
+  const Ended ended = work.run(kSmall + "--steps 20 --batch 1");
+  CAPTURE(ended.err);
+  REQUIRE(ended.status == 0);
+  std::size_t nothing_asked = 0;
+  for (const json& line : work.metrics()) {
+    if (!line.contains("loss")) continue;
+    nothing_asked += line.at("loss") == 0.0 ? 1 : 0;
+  }
+  CHECK(nothing_asked > 10);
+  CHECK(nothing_asked < 20);
+  mask("validation_000", 400, [](std::int64_t) { return false; });
+  const Ended refused = work.run(kSmall + "--steps 20 --output other");
+  CHECK(refused.status == 1);
+  CHECK(refused.err ==
+        "obverse-train: data: expected validation texts whose loss mask leaves a token of the "
+        "first 8 examples, found none\n");
+}
+
 TEST_CASE("every objective trains on token files", "[train]") {
   const Workplace work;
   for (const std::string objective :
@@ -252,15 +291,47 @@ TEST_CASE("a model that was trained can be trained on", "[train]") {
   REQUIRE(work.run(kSmall + "--steps 40").status == 0);
   const Ended ended =
       work.run(kSmall +
-               "--steps 1 --initial out --learning-rate 1e-9 --warm-up-steps 0 --output "
-               "further");
+               "--steps 1 --schedule constant --initial out --learning-rate 1e-9 --warm-up-steps 0 "
+               "--output further");
   CAPTURE(ended.err);
   REQUIRE(ended.status == 0);
   CHECK(work.metrics("further").front().at("loss") < 2.0);
+  // What has begun needs the model that it began with no more.
+  fs::rename(work.at("out"), work.at("moved"));
+  const Ended resumed =
+      work.run(kSmall +
+               "--steps 2 --schedule constant --initial out --learning-rate 1e-9 --warm-up-steps 0 "
+               "--output further");
+  CAPTURE(resumed.err);
+  CHECK(resumed.status == 0);
   const Ended refused = work.run(kSmall + "--initial nowhere --output third");
   CHECK(refused.status == 1);
   CHECK(refused.err.find("nowhere: expected a folder with a model's config.json") !=
         std::string::npos);
+}
+
+TEST_CASE("an export is what a run begins with and reads", "[train]") {
+  const Workplace work;
+  REQUIRE(work.run(kSmall + "--steps 3").status == 0);
+  const auto exported = [&work](const std::string& arguments, const std::string& name) {
+    const Ended ended = work.run("export " + kSmall + "--steps 4 " + arguments);
+    CAPTURE(ended.err);
+    REQUIRE(ended.status == 0);
+    return engine::read_safetensors(work.at("exported/" + name));
+  };
+  const engine::TensorFile examples = exported("--output exported", "examples.safetensors");
+  CHECK(examples.tensors.at("inputs").shape == std::vector<std::int64_t>{4, 4, 16});
+  CHECK(examples.tensors.at("validation_targets").shape == std::vector<std::int64_t>{8, 16});
+  CHECK(examples.tensors.at("learning_rates").shape == std::vector<std::int64_t>{4});
+  const auto drawn = exported("--output exported", "model/model.safetensors");
+  const auto other = exported("--output exported --seed 1", "model/model.safetensors");
+  const auto read = exported("--output exported --initial out", "model/model.safetensors");
+  const auto trained =
+      engine::read_safetensors(work.at("out/checkpoints/step-00000003/model.safetensors"));
+  const std::string name = "transformer.wte.weight";
+  CHECK(drawn.tensors.at(name).bytes != other.tensors.at(name).bytes);
+  CHECK(drawn.tensors.at(name).bytes != trained.tensors.at(name).bytes);
+  CHECK(read.tensors.at(name).bytes == trained.tensors.at(name).bytes);
 }
 
 TEST_CASE("a disk that fills up is one line, and the same command goes on", "[train]") {
