@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "kernels/attention/attention.h"
@@ -12,6 +11,7 @@
 #include "kernels/core/scratch.h"
 #include "kernels/core/small_matmul.h"
 #include "kernels/core/transpose.h"
+#include "kernels/core/vector.h"
 
 namespace obverse::kernels::cpu {
 namespace {
@@ -19,6 +19,8 @@ namespace {
 // Query rows whose scores exist at a time: 64 rows against 1024 keys are 256 KiB, inside a
 // second-level cache.
 constexpr std::int64_t kTile = 64;
+// Those that small_matmul() keeps in registers.
+constexpr std::int64_t kBlock = 8;
 
 using Visibility = AttentionVisibility<std::int64_t>;
 
@@ -30,12 +32,25 @@ Visibility visibility_of(const Arguments& x, std::int64_t batch) {
           x.first_keys.empty() ? x.first_keys : x.first_keys.subspan(batch * sequence, sequence)};
 }
 
-// Rows of one head, copied with their width padded by zeros to whole vectors.
-template <typename T>
-void copy_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* to,
-               std::int64_t padded_width) {
+// `rows` rows of `width` elements. Not by memcpy(): a call for a row of two vectors takes longer
+// than its copy.
+template <typename T, int lanes>
+void copy_rows(const T* from, std::int64_t from_stride, std::int64_t rows, std::int64_t width,
+               T* to, std::int64_t to_stride) {
+  for (std::int64_t i = 0; i < rows; ++i, from += from_stride, to += to_stride) {
+    std::int64_t p = 0;
+    for (; p + lanes <= width; p += lanes) store<T, lanes>(to + p, load<T, lanes>(from + p));
+    for (; p < width; ++p) to[p] = from[p];
+  }
+}
+
+// The same, padded by zeros to whole vectors.
+template <typename T, int lanes>
+void copy_rows_padded(const T* from, std::int64_t from_stride, std::int64_t rows,
+                      std::int64_t width, T* to, std::int64_t padded_width) {
+  copy_rows<T, lanes>(from, from_stride, rows, width, to, padded_width);
+  if (width == padded_width) return;
   for (std::int64_t i = 0; i < rows; ++i) {
-    std::memcpy(to + i * padded_width, from + i * stride, sizeof(T) * width);
     std::fill(to + i * padded_width + width, to + (i + 1) * padded_width, T(0));
   }
 }
@@ -67,6 +82,75 @@ struct Attention {
     const std::int64_t end = visibility.keys(query);
     const std::int64_t first = end == 0 ? 0 : visibility.first_key(query);
     return {first, end, vector_start(first), padded(end)};
+  }
+
+  // What a tile of queries sees: keys of [first, end), and all of it those of [first, split), but
+  // for documents. The rest is a triangle, of which every few rows take what they see alone: where
+  // a sequence is as long as a tile, that halves the products. `first` and `split` are multiples of
+  // lanes.
+  struct Seen {
+    std::int64_t first, split, end;
+    std::int64_t block_ends[kTile / kBlock];  // of keys that block of queries sees
+  };
+  static Seen seen_by(const Visibility& visibility, std::int64_t begin, std::int64_t rows) {
+    Seen seen;
+    seen.first = vector_start(visibility.first_key(begin, begin + rows));
+    seen.end = visibility.keys(begin, begin + rows);
+    seen.split = std::max(seen.first, vector_start(visibility.keys(begin)));
+    for (std::int64_t i = 0; i < rows; i += kBlock) {
+      seen.block_ends[i / kBlock] = visibility.keys(begin + i, begin + std::min(i + kBlock, rows));
+    }
+    return seen;
+  }
+
+  // Calls visit(first row, rows, end of the keys they see) for each block of a tile's rows that
+  // sees keys behind the split.
+  template <typename Visit>
+  static void for_each_block(const Seen& seen, std::int64_t rows, const Visit& visit) {
+    for (std::int64_t i = 0; i < rows; i += kBlock) {
+      const std::int64_t end = seen.block_ends[i / kBlock];
+      if (end > seen.split) visit(i, std::min(kBlock, rows - i), end);
+    }
+  }
+
+  // scores [rows, keys] += queries * keys, transposed.
+  static void add_scores(const Seen& seen, std::int64_t rows, std::int64_t size,
+                         StridedMatrix<T> query, const T* key_transposed, std::int64_t keys,
+                         T* scores) {
+    small_matmul<T, lanes>(rows, seen.split - seen.first, size, query, key_transposed + seen.first,
+                           keys, scores + seen.first, keys);
+    for_each_block(seen, rows, [&](std::int64_t i, std::int64_t count, std::int64_t end) {
+      small_matmul<T, lanes>(
+          count, padded(end) - seen.split, size,
+          {query.data + i * query.row_stride, query.row_stride, query.column_stride},
+          key_transposed + seen.split, keys, scores + i * keys + seen.split, keys);
+    });
+  }
+
+  // sums [rows, width] += weights [rows, keys] * values [keys, width].
+  static void add_values(const Seen& seen, std::int64_t rows, std::int64_t width, const T* weights,
+                         std::int64_t keys, const T* value, T* sums) {
+    small_matmul<T, lanes>(rows, width, seen.split - seen.first, {weights + seen.first, keys, 1},
+                           value + seen.first * width, width, sums, width);
+    for_each_block(seen, rows, [&](std::int64_t i, std::int64_t count, std::int64_t end) {
+      small_matmul<T, lanes>(count, width, end - seen.split,
+                             {weights + i * keys + seen.split, keys, 1}, value + seen.split * width,
+                             width, sums + i * width, width);
+    });
+  }
+
+  // sums [keys, width] += weights [rows, keys], transposed, * rows_of [rows, width].
+  static void add_by_key(const Visibility& visibility, const Seen& seen, std::int64_t begin,
+                         std::int64_t rows, std::int64_t width, const T* weights, std::int64_t keys,
+                         const T* rows_of, T* sums) {
+    small_matmul<T, lanes>(seen.split - seen.first, width, rows, {weights + seen.first, 1, keys},
+                           rows_of, width, sums + seen.first * width, width);
+    for (std::int64_t j = seen.split; j < seen.end; j += kBlock) {
+      const std::int64_t from = std::max(visibility.first_query(j), begin) - begin;
+      small_matmul<T, lanes>(std::min(kBlock, seen.end - j), width, rows - from,
+                             {weights + from * keys + j, 1, keys}, rows_of + from * width, width,
+                             sums + j * width, width);
+    }
   }
 
   // Scales the scores that a row sees, and masks the rest of its vectors.
@@ -108,29 +192,27 @@ struct Attention {
     copy_transposed<T, lanes>(
         x.key.elements.data() + batch * sequence * x.key.stride + key_head * size, x.key.stride,
         sequence, size, key_transposed, keys);
-    copy_rows(x.value.elements.data() + batch * sequence * x.value.stride + key_head * size,
-              x.value.stride, sequence, size, value, width);
+    copy_rows_padded<T, lanes>(
+        x.value.elements.data() + batch * sequence * x.value.stride + key_head * size,
+        x.value.stride, sequence, size, value, width);
 
     for (std::int64_t head = key_head * group; head < (key_head + 1) * group; ++head) {
       const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
       for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
         const std::int64_t rows = std::min(kTile, sequence - begin);
         // No query of the tile sees a key outside of [first, seen).
-        const std::int64_t first = vector_start(visibility.first_key(begin, begin + rows));
-        const std::int64_t seen = visibility.keys(begin, begin + rows);
+        const Seen seen = seen_by(visibility, begin, rows);
         std::fill(scores, scores + rows * keys, T(0));
         std::fill(sums, sums + rows * width, T(0));
         const T* query =
             x.query.elements.data() + (batch * sequence + begin) * x.query.stride + head * size;
-        small_matmul<T, lanes>(rows, padded(seen) - first, size, {query, x.query.stride, 1},
-                               key_transposed + first, keys, scores + first, keys);
+        add_scores(seen, rows, size, {query, x.query.stride, 1}, key_transposed, keys, scores);
         T inverse[kTile];
         for (std::int64_t i = 0; i < rows; ++i) {
           inverse[i] = softmax_row(x, visibility, batch, head, begin + i, slope, scores + i * keys,
-                                   first, seen);
+                                   seen.first, seen.end);
         }
-        small_matmul<T, lanes>(rows, width, seen - first, {scores + first, keys, 1},
-                               value + first * width, width, sums, width);
+        add_values(seen, rows, width, scores, keys, value, sums);
         for (std::int64_t i = 0; i < rows; ++i) {
           T* out = x.out.data() + ((batch * sequence + begin + i) * shape.heads + head) * size;
           for (std::int64_t p = 0; p < size; ++p) out[p] = sums[i * width + p] * inverse[i];
@@ -198,7 +280,7 @@ struct Attention {
     T* output_gradient = scratch.take(kTile * width);
     copy_transposed<T, lanes>(key_rows, x.key.stride, sequence, size, key_transposed, keys);
     copy_transposed<T, lanes>(value_rows, x.value.stride, sequence, size, value_transposed, keys);
-    copy_rows(key_rows, x.key.stride, sequence, size, key, width);
+    copy_rows_padded<T, lanes>(key_rows, x.key.stride, sequence, size, key, width);
     std::fill(key_gradient, key_gradient + sequence * width, T(0));
     std::fill(value_gradient, value_gradient + sequence * width, T(0));
 
@@ -206,47 +288,40 @@ struct Attention {
       const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
       for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
         const std::int64_t rows = std::min(kTile, sequence - begin);
-        const std::int64_t first = vector_start(visibility.first_key(begin, begin + rows));
-        const std::int64_t seen = visibility.keys(begin, begin + rows);
+        const Seen seen = seen_by(visibility, begin, rows);
         const std::int64_t token = batch * sequence + begin;
-        copy_rows(x.query.elements.data() + token * x.query.stride + head * size, x.query.stride,
-                  rows, size, query, width);
-        copy_rows(x.output_gradient.data() + (token * shape.heads + head) * size,
-                  shape.heads * size, rows, size, output_gradient, width);
+        copy_rows_padded<T, lanes>(x.query.elements.data() + token * x.query.stride + head * size,
+                                   x.query.stride, rows, size, query, width);
+        copy_rows_padded<T, lanes>(x.output_gradient.data() + (token * shape.heads + head) * size,
+                                   shape.heads * size, rows, size, output_gradient, width);
         std::fill(weights, weights + rows * keys, T(0));
         std::fill(score_gradient, score_gradient + rows * keys, T(0));
         std::fill(query_gradient, query_gradient + rows * width, T(0));
-        small_matmul<T, lanes>(rows, padded(seen) - first, size, {query, width, 1},
-                               key_transposed + first, keys, weights + first, keys);
-        small_matmul<T, lanes>(rows, padded(seen) - first, size, {output_gradient, width, 1},
-                               value_transposed + first, keys, score_gradient + first, keys);
+        add_scores(seen, rows, size, {query, width, 1}, key_transposed, keys, weights);
+        add_scores(seen, rows, size, {output_gradient, width, 1}, value_transposed, keys,
+                   score_gradient);
         for (std::int64_t i = 0; i < rows; ++i) {
-          score_gradient_row(x, visibility, batch, head, begin + i, slope, first, seen,
+          score_gradient_row(x, visibility, batch, head, begin + i, slope, seen.first, seen.end,
                              output_gradient + i * width, weights + i * keys,
                              score_gradient + i * keys);
         }
-        const std::int64_t count = seen - first;
-        small_matmul<T, lanes>(rows, width, count, {score_gradient + first, keys, 1},
-                               key + first * width, width, query_gradient, width);
-        small_matmul<T, lanes>(count, width, rows, {score_gradient + first, 1, keys}, query, width,
-                               key_gradient + first * width, width);
-        small_matmul<T, lanes>(count, width, rows, {weights + first, 1, keys}, output_gradient,
-                               width, value_gradient + first * width, width);
-        for (std::int64_t i = 0; i < rows; ++i) {
-          std::memcpy(x.query_gradient.elements.data() + (token + i) * x.query_gradient.stride +
-                          head * size,
-                      query_gradient + i * width, sizeof(T) * size);
-        }
+        add_values(seen, rows, width, score_gradient, keys, key, query_gradient);
+        add_by_key(visibility, seen, begin, rows, width, score_gradient, keys, query, key_gradient);
+        add_by_key(visibility, seen, begin, rows, width, weights, keys, output_gradient,
+                   value_gradient);
+        copy_rows<T, lanes>(
+            query_gradient, width, rows, size,
+            x.query_gradient.elements.data() + token * x.query_gradient.stride + head * size,
+            x.query_gradient.stride);
       }
     }
-    for (std::int64_t j = 0; j < sequence; ++j) {
-      const std::int64_t token = batch * sequence + j;
-      std::memcpy(x.key_gradient.elements.data() + token * x.key_gradient.stride + key_head * size,
-                  key_gradient + j * width, sizeof(T) * size);
-      std::memcpy(
-          x.value_gradient.elements.data() + token * x.value_gradient.stride + key_head * size,
-          value_gradient + j * width, sizeof(T) * size);
-    }
+    const auto write = [&](const T* from, const HeadView<T>& to) {
+      copy_rows<T, lanes>(from, width, sequence, size,
+                          to.elements.data() + batch * sequence * to.stride + key_head * size,
+                          to.stride);
+    };
+    write(key_gradient, x.key_gradient);
+    write(value_gradient, x.value_gradient);
   }
 
   // In: `weights` holds query . key, `score_gradient` holds output_gradient . value. Out: the

@@ -1,18 +1,17 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
 #include "kernels/core/partition.h"
+#include "kernels/core/row_blocks.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/layer_norm/layer_norm_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
 
-// Parameter gradients are summed over this many rows on the stack before they are added to memory:
-// short float sums lose less, and the rows are still in the first-level cache when their input
-// gradient is formed.
-constexpr std::int64_t kRowBlock = 32;
+// Parameter gradients of a block of rows are summed on the stack, so many columns at a time.
 constexpr std::int64_t kColumnTile = 256;
 
 // For a width that the compiler knows (kWidth > 0) or not (0). Whether a residual is added it knows
@@ -82,13 +81,13 @@ template <typename T>
   }
 }
 
-// Adds the rows' share of the gain and bias gradients for columns [begin, end).
+// Adds the rows' share of the gain and bias gradients.
 template <typename T>
 void add_parameter_gradients(const LayerNormBackward<T>& arguments, std::int64_t row_begin,
-                             std::int64_t row_end, std::int64_t begin, std::int64_t end) {
+                             std::int64_t row_end, T* gain_total, T* bias_total) {
   T gain_sum[kColumnTile], bias_sum[kColumnTile];
-  for (std::int64_t tile = begin; tile < end; tile += kColumnTile) {
-    const std::int64_t count = std::min(kColumnTile, end - tile);
+  for (std::int64_t tile = 0; tile < arguments.width; tile += kColumnTile) {
+    const std::int64_t count = std::min(kColumnTile, arguments.width - tile);
     std::fill_n(gain_sum, count, T(0));
     std::fill_n(bias_sum, count, T(0));
     for (std::int64_t block = row_begin; block < row_end; block += 4) {
@@ -105,13 +104,13 @@ void add_parameter_gradients(const LayerNormBackward<T>& arguments, std::int64_t
       }
       add_four_rows(rows, count, gain_sum, bias_sum);
     }
-    T* gain_gradient = arguments.gain_gradient.subspan(tile, count).data();
+    T* gain = gain_total + tile;
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) gain_gradient[i] += gain_sum[i];
-    if (arguments.bias_gradient.empty()) continue;
-    T* bias_gradient = arguments.bias_gradient.subspan(tile, count).data();
+    for (std::int64_t i = 0; i < count; ++i) gain[i] += gain_sum[i];
+    if (bias_total == nullptr) continue;
+    T* bias = bias_total + tile;
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) bias_gradient[i] += bias_sum[i];
+    for (std::int64_t i = 0; i < count; ++i) bias[i] += bias_sum[i];
   }
 }
 
@@ -188,27 +187,19 @@ void layer_norm_forward(const LayerNormForward<T>& arguments) {
 template <typename T>
 void layer_norm_backward(const LayerNormBackward<T>& arguments) {
   check_layer_norm(arguments);
-  const std::int64_t rows = arguments.rows, width = arguments.width;
-  const auto write_rows = [&](std::int64_t begin, std::int64_t end) {
-    with_constant_width(width, [&]<std::int64_t kWidth>() {
-      for (std::int64_t row = begin; row < end; ++row) write_input_gradient<kWidth>(arguments, row);
-    });
-  };
-  const auto add_columns = [&](std::int64_t begin, std::int64_t end, bool inputs) {
-    for (std::int64_t block = 0; block < rows; block += kRowBlock) {
-      const std::int64_t block_end = std::min(rows, block + kRowBlock);
-      // Before the input gradient: that one may overwrite output_gradient.
-      add_parameter_gradients(arguments, block, block_end, begin, end);
-      if (inputs) write_rows(block, block_end);
-    }
-  };
-  if (thread_count() == 1 || rows * width < 2 * kElementsPerThread) {
-    add_columns(0, width, true);
-    return;
-  }
-  parallel_columns(rows, width,
-                   [&](std::int64_t begin, std::int64_t end) { add_columns(begin, end, false); });
-  parallel_rows(rows, width, write_rows);
+  const auto pointer = [](Span<T> part) { return part.empty() ? nullptr : part.data(); };
+  const std::array<T*, 2> totals{pointer(arguments.gain_gradient),
+                                 pointer(arguments.bias_gradient)};
+  sum_row_blocks(arguments.rows, arguments.width, totals,
+                 [&](std::int64_t begin, std::int64_t end, const std::array<T*, 2>& sums) {
+                   // Before the input gradient: that one may overwrite output_gradient.
+                   add_parameter_gradients(arguments, begin, end, sums[0], sums[1]);
+                   with_constant_width(arguments.width, [&]<std::int64_t kWidth>() {
+                     for (std::int64_t row = begin; row < end; ++row) {
+                       write_input_gradient<kWidth>(arguments, row);
+                     }
+                   });
+                 });
 }
 
 template void layer_norm_forward(const LayerNormForward<float>&);

@@ -1,17 +1,17 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
 #include "kernels/core/partition.h"
+#include "kernels/core/row_blocks.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rms_norm/rms_norm_check.h"
 
 namespace obverse::kernels::cpu {
 namespace {
 
-// As in layer_norm: gain gradients of a block of rows are summed on the stack before they reach
-// memory.
-constexpr std::int64_t kRowBlock = 32;
+// Gain gradients of a block of rows are summed on the stack, so many columns at a time.
 constexpr std::int64_t kColumnTile = 256;
 
 // Walks rows in order and knows where each begins, without a division a row.
@@ -79,13 +79,13 @@ template <typename T>
   }
 }
 
-// Adds the rows' share of the gain gradient for columns [begin, end).
+// Adds the rows' share of the gain gradient.
 template <typename T>
 void add_gain_gradient(const RmsNormBackward<T>& arguments, std::int64_t row_begin,
-                       std::int64_t row_end, std::int64_t begin, std::int64_t end) {
+                       std::int64_t row_end, T* total) {
   T gain_sum[kColumnTile];
-  for (std::int64_t tile = begin; tile < end; tile += kColumnTile) {
-    const std::int64_t count = std::min(kColumnTile, end - tile);
+  for (std::int64_t tile = 0; tile < arguments.shape.width; tile += kColumnTile) {
+    const std::int64_t count = std::min(kColumnTile, arguments.shape.width - tile);
     std::fill_n(gain_sum, count, T(0));
     RowCursor cursor(arguments.shape, row_begin);
     for (std::int64_t row = row_begin; row < row_end; row += 4) {
@@ -100,9 +100,9 @@ void add_gain_gradient(const RmsNormBackward<T>& arguments, std::int64_t row_beg
       }
       add_four_rows(inputs, gradients, inverse, count, gain_sum);
     }
-    T* gain_gradient = arguments.gain_gradient.subspan(tile, count).data();
+    T* gain = total + tile;
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) gain_gradient[i] += gain_sum[i];
+    for (std::int64_t i = 0; i < count; ++i) gain[i] += gain_sum[i];
   }
 }
 
@@ -178,27 +178,14 @@ void rms_norm_backward(const RmsNormBackward<T>& arguments) {
   const RmsNormShape& shape = arguments.shape;
   const std::int64_t rows = shape.groups * shape.rows;
   if (rows == 0) return;
-
-  const auto write_rows = [&](std::int64_t begin, std::int64_t end) {
-    with_constant_width(shape.width, [&]<std::int64_t kWidth>() {
-      write_input_gradients<kWidth>(arguments, begin, end);
-    });
-  };
-  const auto add_columns = [&](std::int64_t begin, std::int64_t end, bool inputs) {
-    for (std::int64_t block = 0; block < rows; block += kRowBlock) {
-      const std::int64_t block_end = std::min(rows, block + kRowBlock);
-      // Before the input gradient: that one may overwrite output_gradient.
-      add_gain_gradient(arguments, block, block_end, begin, end);
-      if (inputs) write_rows(block, block_end);
-    }
-  };
-  if (thread_count() == 1 || rows * shape.width < 2 * kElementsPerThread) {
-    add_columns(0, shape.width, true);
-    return;
-  }
-  parallel_columns(rows, shape.width,
-                   [&](std::int64_t begin, std::int64_t end) { add_columns(begin, end, false); });
-  parallel_rows(rows, shape.width, write_rows);
+  sum_row_blocks(rows, shape.width, std::array<T*, 1>{arguments.gain_gradient.data()},
+                 [&](std::int64_t begin, std::int64_t end, const std::array<T*, 1>& sums) {
+                   // Before the input gradient: that one may overwrite output_gradient.
+                   add_gain_gradient(arguments, begin, end, sums[0]);
+                   with_constant_width(shape.width, [&]<std::int64_t kWidth>() {
+                     write_input_gradients<kWidth>(arguments, begin, end);
+                   });
+                 });
 }
 
 template void rms_norm_forward(const RmsNormForward<float>&);

@@ -53,6 +53,11 @@ TEST_CASE("tensors come back as they were written", "[checkpoint]") {
     CHECK(read.tensors.at(name).shape == tensor.shape);
     CHECK(read.tensors.at(name).bytes == tensor.bytes);
   }
+  // Elements of any type lie where they may be read in place: the header ends at a multiple of 8.
+  for (const std::string name : {"a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg"}) {
+    write_safetensors(path, {{}, {{name, {"F64", {1}, std::string(8, 'x')}}}});
+    CHECK(static_cast<unsigned char>(read_file(path)[0]) % 8 == 0);
+  }
   CHECK_THROWS_AS(write_safetensors(path, {{}, {{"a", {"F32", {2}, "abc"}}}}),
                   std::invalid_argument);
 }
@@ -101,6 +106,8 @@ TEST_CASE("a file that lies is one line that names it and the field", "[checkpoi
         "tensor \"b\": expected data from byte 4 on, where the one before ends, found 2");
   CHECK(told(file_of(R"({"__metadata__": {"n": 3}})", 0)) ==
         "__metadata__: expected an object of strings, found {\"n\":3}");
+  CHECK(told(file_of(R"({"__metadata__": "n"})", 0)) ==
+        "__metadata__: expected an object of strings, found \"n\"");
 }
 
 // No bytes make it crash; the sanitizers watch.

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <functional>
 #include <set>
 #include <stdexcept>
@@ -85,11 +86,14 @@ TEST_CASE("a checkpoint that cannot be written leaves the one before", "[checkpo
   // What is no checkpoint is left alone; what a killed program left is removed.
   fs::create_directories(folder.path() / "step-00000003.unfinished");
   fs::create_directories(folder.path() / "step-00000000.removed");
-  fs::create_directories(folder.path() / "step-notes");
+  for (const char* name : {"step-notes", "step-7", "step-7.unfinished", "notes.removed"}) {
+    fs::create_directories(folder.path() / name);
+  }
   tests::write_file(folder.path() / "step-00000009", "a file");
   const Checkpoints again(folder.path());
-  CHECK(names_in(folder.path()) ==
-        std::set<std::string>{"step-00000001", "step-00000009", "step-notes"});
+  CHECK(names_in(folder.path()) == std::set<std::string>{"step-00000001", "step-00000009",
+                                                         "step-notes", "step-7",
+                                                         "step-7.unfinished", "notes.removed"});
   CHECK(again.latest()->step == 1);
   tests::write_file(folder.path() / "blocked", "");
   CHECK_THROWS_WITH(Checkpoints(folder.path() / "blocked"),
@@ -135,6 +139,13 @@ TEST_CASE("killed at any instant, the last complete checkpoint is there", "[chec
     REQUIRE(latest.has_value());
     REQUIRE(latest->step >= last);
     REQUIRE(is_whole(*latest));
+    // Nor is there a part of an older one under a checkpoint's name.
+    for (std::int64_t step = last; step < latest->step; ++step) {
+      char name[24];
+      std::snprintf(name, sizeof name, "step-%08lld", static_cast<long long>(step));
+      const fs::path older = folder.path() / name;
+      if (fs::exists(older)) REQUIRE(is_whole({step, older}));
+    }
     last = latest->step;
   }
   CHECK(last > 1);

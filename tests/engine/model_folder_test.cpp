@@ -168,6 +168,8 @@ TEST_CASE("published files are read as they come", "[checkpoint]") {
   for (const auto& [name, tensor] : whole.tensors)
     bare.tensors[name.substr(prefix.size())] = tensor;
   bare.tensors["h.0.attn.bias"] = stored_floats({1, 1, 2, 2}, {1, 0, 1, 1});
+  bare.tensors["h.0.attn.masked_bias"] = stored_floats({}, {-1e4f});
+  bare.tensors["lm_head.weight"] = bare.tensors.at("wte.weight");
   write_safetensors(path, bare);
   CHECK(parameter_values(*load_model(folder.path(), Device::cpu()).model) ==
         parameter_values(saved));
@@ -191,6 +193,15 @@ TEST_CASE("published files are read as they come", "[checkpoint]") {
   const auto failure = [&folder] {
     return failure_of([&] { load_model(folder.path(), Device::cpu()); });
   };
+  // One tensor in both files: which of them is meant?
+  parts[1].tensors["transformer.wpe.weight"] = whole.tensors.at("transformer.wpe.weight");
+  parts[0].tensors["transformer.wpe.weight"] = whole.tensors.at("transformer.wpe.weight");
+  for (int i : {0, 1}) {
+    write_safetensors(folder.path() / ("part-" + std::to_string(i) + ".safetensors"), parts[i]);
+  }
+  CHECK(failure() == (folder.path() / "part-1.safetensors").string() +
+                         ": tensor \"transformer.wpe.weight\": expected it in one file, found it "
+                         "in a second one");
   tests::write_file(index, R"({"weight_map": {"w": "../elsewhere"}})");
   CHECK(failure() == index.string() + ": weight_map: expected file names, found \"../elsewhere\"");
   tests::write_file(index, "[]");
@@ -262,6 +273,86 @@ TEST_CASE("a folder that is no model of ours is one line that names file and fie
   CHECK(failure() == path.string() +
                          ": tensor \"model.embed_tokens.weight\": expected F32, F16 or BF16 "
                          "[11, 8], found F32 [8, 11]");
+  file.tensors["model.embed_tokens.weight"] = {"I32", {11, 8}, std::string(4 * 88, '\0')};
+  write_safetensors(path, file);
+  CHECK(failure() == path.string() +
+                         ": tensor \"model.embed_tokens.weight\": expected F32, F16 or BF16 "
+                         "[11, 8], found I32 [11, 8]");
+}
+
+// Which rows of a packed parameter are which tensor: transformers' classes compute
+// down(silu(gate x) * up x) and softmax(q k) v, and ours with the halves and thirds in this order.
+TEST_CASE("packed parameters are taken apart in their order", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const auto saved = [&folder](const TransformerConfig& config) {
+    const Transformer model(config, Device::cpu(), 1);
+    // Each parameter's values count from 0 on.
+    std::vector<float> values;
+    for (const Parameter& parameter : model.parameters()) {
+      for (std::int64_t i = 0; i < parameter.variable.shape().elements(); ++i) {
+        values.push_back(static_cast<float>(i));
+      }
+    }
+    set_parameter_values(model, values);
+    save_model(model, folder.path());
+    return read_safetensors(folder.path() / "model.safetensors");
+  };
+  const TensorFile llama = saved(llama_like());
+  CHECK(llama.metadata.at("format") == "pt");  // which transformers asks for
+  const auto first_of = [](const TensorFile& file, const std::string& name) {
+    return floats_of(file.tensors.at(name)).front();
+  };
+  const std::string block = "model.layers.1.";
+  CHECK(first_of(llama, block + "mlp.gate_proj.weight") == 0.0f);
+  CHECK(first_of(llama, block + "mlp.up_proj.weight") == 12.0f * 8.0f);
+  CHECK(first_of(llama, block + "self_attn.q_proj.weight") == 0.0f);
+  CHECK(first_of(llama, block + "self_attn.k_proj.weight") == 8.0f * 8.0f);
+  CHECK(first_of(llama, block + "self_attn.v_proj.weight") == 12.0f * 8.0f);
+  const TensorFile gpt2 = saved(tests::tiny_model());
+  // Theirs are [input, output].
+  const auto packed = floats_of(gpt2.tensors.at("transformer.h.0.attn.c_attn.weight"));
+  CHECK(packed[1] == 8.0f);
+  CHECK(packed[24] == 1.0f);
+}
+
+// What transformers takes for fields that a config.json does not have, and what it means by others.
+TEST_CASE("a config.json is read as transformers reads it", "[checkpoint]") {
+  const auto read = [](const json& fields) { return config_from_json("config.json", fields); };
+  const json gpt2 = {{"model_type", "gpt2"}, {"vocab_size", 11}, {"n_positions", 6},
+                     {"n_embd", 8},          {"n_layer", 2},     {"n_head", 2}};
+  CHECK(read(gpt2).norm_epsilon == 1e-5);
+  CHECK(read(gpt2).tied_embeddings);
+  CHECK(read(gpt2).hidden == 32);
+  CHECK(config_to_json(read(gpt2)).at("activation_function") == "gelu_new");
+  json llama = {{"model_type", "llama"},  {"vocab_size", 11},       {"max_position_embeddings", 6},
+                {"hidden_size", 8},       {"num_hidden_layers", 2}, {"num_attention_heads", 2},
+                {"intermediate_size", 12}};
+  CHECK(read(llama).norm_epsilon == 1e-6);
+  CHECK_FALSE(read(llama).tied_embeddings);
+  CHECK_FALSE(read(llama).biases);
+  CHECK(read(llama).key_value_heads == 2);
+  CHECK(read(llama).rotary_base == 10000.0);
+  llama["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 77.0}};
+  CHECK(read(llama).rotary_base == 77.0);
+  const auto told = [&read](json fields, const char* name, const json& value) {
+    fields[name] = value;
+    return failure_of([&] { read(fields); });
+  };
+  CHECK(told(gpt2, "activation_function", "relu") ==
+        "config.json: activation_function: expected \"gelu_new\", found \"relu\"");
+  CHECK(told(gpt2, "scale_attn_by_inverse_layer_idx", true) ==
+        "config.json: scale_attn_by_inverse_layer_idx: expected false, found true");
+  CHECK(told(gpt2, "scale_attn_weights", false) ==
+        "config.json: scale_attn_weights: expected true, found false");
+  CHECK(told(gpt2, "add_cross_attention", true) ==
+        "config.json: add_cross_attention: expected false, found true");
+  CHECK(told(llama, "mlp_bias", true) == "config.json: mlp_bias: expected false, found true");
+  CHECK(told(llama, "pretraining_tp", 2) == "config.json: pretraining_tp: expected 1, found 2");
+  // What has no class there is told to be ours.
+  TransformerConfig grouped = tests::tiny_model();
+  grouped.heads = 4;
+  grouped.key_value_heads = 2;
+  CHECK(family_of(grouped) == ModelFamily::obverse);
 }
 
 TEST_CASE("an architecture with bytes changed at random is read or refused in one line",

@@ -288,6 +288,18 @@ TEST_CASE("a trainer says what it expected", "[trainer]") {
         "[embedding] expected ids of at least 0 and below 40, got 40 at token 1");
 }
 
+TEST_CASE("every step drops other activations", "[trainer]") {
+  const auto objective = engine::make_objective("causal");
+  TransformerConfig config = small_model(*objective);
+  config.dropout = 0.3;
+  const Transformer model(config, Device::cpu(), 3);
+  TrainingOptions options = options_with(1, 1e-30);
+  const auto documents = documents_of(1, config.vocabulary);
+  Trainer trainer(model, *objective, documents, options, 3);
+  const double first = trainer.step().loss, second = trainer.step().loss;
+  CHECK(std::abs(first - second) > 1e-3);
+}
+
 TEST_CASE("training options are written down by name", "[trainer]") {
   TrainingOptions options = options_with(12, 0.25);
   options.accumulation = 3;
@@ -297,6 +309,9 @@ TEST_CASE("training options are written down by name", "[trainer]") {
   CHECK(json == nlohmann::json::parse(R"({"batch": 12, "accumulation": 3, "schedule": "cosine",
       "learning_rate": 0.25, "warm_up_steps": 0, "final_share": 0.0, "beta_1": 0.9,
       "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 2.0})"));
+  options.schedule.kind = engine::ScheduleKind::warm_up_stable_decay;
+  options.schedule.decay_share = 0.3;
+  CHECK(nlohmann::json(options).at("decay_share") == 0.3);
 }
 
 TEST_CASE("a run that is resumed has the bits of one that was not", "[trainer]") {
