@@ -9,10 +9,9 @@
 namespace obverse::engine {
 namespace {
 
-// Odd, with about as many ones as zeros: the golden ratio's fraction, and the finalizer of
-// MurmurHash3 (Appleby 2011).
-constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15u;
+constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15u;  // 2^64 times the golden ratio's fraction
 
+// The finalizer of MurmurHash3 (Appleby 2011).
 std::uint64_t scattered(std::uint64_t value) {
   value = (value ^ value >> 33) * 0xFF51AFD7ED558CCDu;
   value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53u;
@@ -20,9 +19,11 @@ std::uint64_t scattered(std::uint64_t value) {
 }
 
 // One step is invertible in `word` and in `state`: two files that differ in one word have
-// different states from there on.
+// different states from there on. The product alone would leave its highest bit to a single bit of
+// what came in, which the next word could undo.
 std::uint64_t stepped(std::uint64_t state, std::uint64_t word) {
-  return std::rotl(state ^ word, 29) * kFactor;
+  const std::uint64_t product = (state ^ word) * kFactor;
+  return std::rotl(product ^ product >> 32, 29);
 }
 
 }  // namespace

@@ -149,6 +149,24 @@ void panel_rows(const PanelMatmul<T>& x, std::int64_t columns, std::int64_t dept
   }
 }
 
+// Rows that lie a page or more apart, where the processor foresees nothing: some are asked for
+// ahead.
+template <typename T, int lanes>
+void copy_far_rows(const T* from, std::int64_t from_stride, std::int64_t rows, std::int64_t width,
+                   T* to, std::int64_t to_stride) {
+  constexpr std::int64_t kLine = 64 / sizeof(T), kAhead = 8;
+  for (std::int64_t p = 0; p < rows; ++p, from += from_stride, to += to_stride) {
+    if (p + kAhead < rows) {
+      for (std::int64_t i = 0; i < width; i += kLine) {
+        __builtin_prefetch(from + kAhead * from_stride + i, 0);
+      }
+    }
+    std::int64_t i = 0;
+    for (; i + lanes <= width; i += lanes) store<T, lanes>(to + i, load<T, lanes>(from + i));
+    for (; i < width; ++i) to[i] = from[i];
+  }
+}
+
 // panel[p][j] = b[p, j] for `columns` columns, zeros up to `width`.
 template <typename T, int lanes>
 void pack_panel(StridedMatrix<T> b, std::int64_t depth, std::int64_t columns, std::int64_t width,
@@ -216,10 +234,8 @@ void panel_matmul(const PanelMatmul<T>& x) {
         block.m = std::min(kPanelBlockRows, x.m - row);
         block.a.data = x.a.data + row * x.a.row_stride + begin * x.a.column_stride;
         if (copy_a) {
-          for (std::int64_t p = 0; p < depth; ++p) {
-            std::memcpy(copied + p * kCopyStride, block.a.data + p * x.a.column_stride,
-                        sizeof(T) * block.m);
-          }
+          copy_far_rows<T, lanes>(block.a.data, x.a.column_stride, depth, block.m, copied,
+                                  kCopyStride);
           block.a = {copied, 1, kCopyStride};
         }
         for (std::int64_t j = 0; j < block_columns; j += kWidth) {

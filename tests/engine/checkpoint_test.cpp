@@ -164,5 +164,31 @@ TEST_CASE("weights come back to the model whose they are", "[checkpoint]") {
   CHECK(failure_of([&] { load_weights(saved, path); }).find("tensors, found") != std::string::npos);
 }
 
+TEST_CASE("moments come back, each to its own", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "optimizer.safetensors";
+  const Transformer model(tests::tiny_model(), Device::cpu(), 3);
+  const std::int64_t count = model.parameter_count();
+  const auto first_values = tests::normal_values<float>(count, 1);
+  const auto second_values = tests::normal_values<float>(count, 2);
+  const auto tensor_of = [&](const std::vector<float>& values) {
+    return Tensor::from<float>(Device::cpu(), {count}, values);
+  };
+  save_moments(model, tensor_of(first_values), tensor_of(second_values), path);
+  const Tensor first = tensor_of(std::vector<float>(first_values.size()));
+  const Tensor second = tensor_of(std::vector<float>(first_values.size()));
+  load_moments(model, first, second, path);
+  CHECK(first.to_vector<float>() == first_values);
+  CHECK(second.to_vector<float>() == second_values);
+  // A file that has more than this model's is another model's.
+  TensorFile file = read_safetensors(path);
+  const std::size_t size = file.tensors.size();
+  file.tensors["blocks.9.attention_norm.gain.first_moment"] = {"F32", {1}, std::string(4, 'x')};
+  write_safetensors(path, file);
+  CHECK(failure_of([&] { load_moments(model, first, second, path); }) ==
+        path.string() + ": expected " + std::to_string(size) + " tensors, found " +
+            std::to_string(size + 1));
+}
+
 }  // namespace
 }  // namespace obverse::engine

@@ -181,6 +181,14 @@ TEST_CASE("other settings, and checkpoints that are not whole, are one line", "[
     CHECK(told(command, 1).find(folder + name) != std::string::npos);
     tests::write_file(work.at(folder + name), kept);
   }
+  json other_step = json::parse(read_file(work.at(folder + "state.json")));
+  const std::string kept_state = other_step.dump();
+  other_step["step"] = 29;
+  tests::write_file(work.at(folder + "state.json"), other_step.dump());
+  CHECK(told(command, 1) == folder +
+                                "state.json: step: expected 30, as the folder's name has it, found "
+                                "29\n");
+  tests::write_file(work.at(folder + "state.json"), kept_state);
   CHECK(work.run(command).status == 0);
 
   // The same files elsewhere will do, others at the same place will not.
