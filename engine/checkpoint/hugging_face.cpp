@@ -26,6 +26,19 @@ json gpt2_to_json(const TransformerConfig& c) {
           {"tie_word_embeddings", c.tied_embeddings}};
 }
 
+json rope_scaling_of(const TransformerConfig& c) {
+  if (c.rotary_factor == 1.0) return nullptr;
+  if (c.rotary_original_context == 0.0) {
+    return {{"rope_type", "linear"}, {"factor", c.rotary_factor}};
+  }
+  return {
+      {"rope_type", "llama3"},
+      {"factor", c.rotary_factor},
+      {"low_freq_factor", c.rotary_slow_turns},
+      {"high_freq_factor", c.rotary_fast_turns},
+      {"original_max_position_embeddings", static_cast<std::int64_t>(c.rotary_original_context)}};
+}
+
 json llama_to_json(const TransformerConfig& c) {
   return {{"architectures", {"LlamaForCausalLM"}},
           {"model_type", "llama"},
@@ -40,7 +53,7 @@ json llama_to_json(const TransformerConfig& c) {
           {"hidden_act", "silu"},
           {"rms_norm_eps", c.norm_epsilon},
           {"rope_theta", c.rotary_base},
-          {"rope_scaling", nullptr},
+          {"rope_scaling", rope_scaling_of(c)},
           {"attention_bias", c.biases},
           {"attention_dropout", 0.0},
           {"mlp_bias", c.biases},
@@ -108,15 +121,33 @@ TransformerConfig gpt2_from_json(const Fields& fields) {
   return c;
 }
 
-// Where rotary positions are described: newer files have an object of their own for it.
-double rotary_base_of(const std::filesystem::path& path, const Fields& fields) {
-  fields.only("rope_scaling", nullptr);
-  if (!fields.given("rope_parameters")) return fields.number("rope_theta", 10000.0);
-  const json& described = fields.at("rope_parameters");
-  if (!described.is_object()) fields.refuse("rope_parameters", "an object");
+// What `described` says of rotary positions, the value of `name`.
+void read_rotary(const std::filesystem::path& path, const Fields& fields, const char* name,
+                 TransformerConfig& c) {
+  if (!fields.given(name)) return;
+  const json& described = fields.at(name);
+  if (!described.is_object()) fields.refuse(name, "an object");
   const Fields rotary(path, described);
-  rotary.only("rope_type", "default");
-  return rotary.number("rope_theta", fields.number("rope_theta", 10000.0));
+  c.rotary_base = rotary.number("rope_theta", c.rotary_base);
+  // By its older name where that alone is there.
+  const char* const type_name = rotary.given("rope_type") ? "rope_type" : "type";
+  const json type = rotary.given(type_name) ? rotary.at(type_name) : json("default");
+  if (type == "default") return;
+  if (type != "llama3" && type != "linear") {
+    rotary.refuse(type_name, "\"default\", \"linear\" or \"llama3\"");
+  }
+  const auto needed = [&rotary](const char* field) {
+    if (!rotary.given(field)) rotary.refuse(field, "a number");
+    return rotary.number(field, 0.0);
+  };
+  c.rotary_factor = needed("factor");
+  if (type == "linear") {
+    c.rotary_original_context = 0.0;
+    return;
+  }
+  c.rotary_slow_turns = needed("low_freq_factor");
+  c.rotary_fast_turns = needed("high_freq_factor");
+  c.rotary_original_context = needed("original_max_position_embeddings");
 }
 
 TransformerConfig llama_from_json(const std::filesystem::path& path, const Fields& fields) {
@@ -132,7 +163,9 @@ TransformerConfig llama_from_json(const std::filesystem::path& path, const Field
   c.key_value_heads = fields.size("num_key_value_heads", c.heads);
   c.hidden = fields.size("intermediate_size");
   c.norm_epsilon = fields.number("rms_norm_eps", 1e-6);
-  c.rotary_base = rotary_base_of(path, fields);
+  c.rotary_base = fields.number("rope_theta", 10000.0);
+  read_rotary(path, fields, "rope_scaling", c);
+  read_rotary(path, fields, "rope_parameters", c);  // where newer files have all of it
   c.tied_embeddings = fields.flag("tie_word_embeddings", false);
   c.biases = fields.flag("attention_bias", false);
   fields.only("mlp_bias", c.biases);
@@ -273,14 +306,21 @@ TransformerConfig config_from_json(const std::filesystem::path& path, const json
   // Somebody changed one of the two; guessing which would load another model. Of dropout theirs
   // says nothing that holds for ours.
   theirs.dropout = config.dropout;
-  if (theirs.rotary_base != config.rotary_base && family == "gpt2") {
+  if (family == "gpt2") {
     theirs.rotary_base = config.rotary_base;
+    theirs.rotary_factor = config.rotary_factor;
+    theirs.rotary_slow_turns = config.rotary_slow_turns;
+    theirs.rotary_fast_turns = config.rotary_fast_turns;
+    theirs.rotary_original_context = config.rotary_original_context;
   }
   const json here = theirs, there = config;
-  for (const auto& item : here.items()) {
-    if (there.at(item.key()) != item.value()) {
-      refuse("obverse.architecture." + item.key() + ": expected " + item.value().dump() +
-             ", as the other fields have it, found " + there.at(item.key()).dump());
+  json names = here;
+  names.update(there);
+  for (const auto& name : names.items()) {
+    const json expected = here.value(name.key(), json()), found = there.value(name.key(), json());
+    if (found != expected) {
+      refuse("obverse.architecture." + name.key() + ": expected " + expected.dump() +
+             ", as the other fields have it, found " + found.dump());
     }
   }
   return config;

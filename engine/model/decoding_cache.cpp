@@ -53,7 +53,7 @@ Variable Transformer::attend_cached(Tape& tape, std::int64_t layer, const Variab
   }
   if (c.position == PositionKind::rotary) {
     packed = rotary(tape, packed, c.heads + c.key_value_heads, c.head_size(), c.rotary_base,
-                    pass.positions);
+                    pass.positions, c.rotary_scaling());
   }
   Variable mixed;
   if (pass.is_first) {

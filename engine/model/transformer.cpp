@@ -153,7 +153,8 @@ Variable Transformer::attend(Tape& tape, const Block& block, const Variable& inp
                             c.key_value_heads, c.norm_epsilon);
   }
   if (c.position == PositionKind::rotary) {
-    packed = rotary(tape, packed, c.heads + c.key_value_heads, c.head_size(), c.rotary_base);
+    packed = rotary(tape, packed, c.heads + c.key_value_heads, c.head_size(), c.rotary_base,
+                    Tensor(), c.rotary_scaling());
   }
   const Variable mixed = attention(tape, packed,
                                    {.heads = c.heads,

@@ -54,6 +54,13 @@ void TransformerConfig::validate() const {
           dropout);
   require(norm_epsilon > 0.0, "[transformer] expected norm_epsilon above 0, got ", norm_epsilon);
   require(rotary_base > 1.0, "[transformer] expected rotary_base above 1, got ", rotary_base);
+  require(rotary_factor > 0.0, "[transformer] expected rotary_factor above 0, got ", rotary_factor);
+  require(rotary_slow_turns < rotary_fast_turns,
+          "[transformer] expected rotary_slow_turns below rotary_fast_turns, got ",
+          rotary_slow_turns, " and ", rotary_fast_turns);
+  require(rotary_original_context >= 0.0,
+          "[transformer] expected rotary_original_context of at least 0, got ",
+          rotary_original_context);
 }
 
 namespace {
@@ -137,6 +144,10 @@ void for_each_field(Config& c, const Visit& visit) {
   visit("query_key_norm", c.query_key_norm);
   visit("dropout", c.dropout);
   visit("rotary_base", c.rotary_base);
+  visit("rotary_factor", c.rotary_factor);
+  visit("rotary_slow_turns", c.rotary_slow_turns);
+  visit("rotary_fast_turns", c.rotary_fast_turns);
+  visit("rotary_original_context", c.rotary_original_context);
   visit("norm_epsilon", c.norm_epsilon);
 }
 
@@ -171,6 +182,11 @@ void from_json(const nlohmann::json& json, FeedForwardKind& kind) { words::from_
 void to_json(nlohmann::json& json, const TransformerConfig& config) {
   json = nlohmann::json::object();
   for_each_field(config, [&](const char* name, const auto& field) { json[name] = field; });
+  if (config.rotary_factor != 1.0) return;
+  for (const char* name :
+       {"rotary_factor", "rotary_slow_turns", "rotary_fast_turns", "rotary_original_context"}) {
+    json.erase(name);
+  }
 }
 
 void from_json(const nlohmann::json& json, TransformerConfig& config) {

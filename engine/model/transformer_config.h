@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/attention/attention.h"
+#include "kernels/rotary/rotary.h"
 
 namespace obverse::engine {
 
@@ -35,9 +36,17 @@ struct TransformerConfig {
   bool query_key_norm = false;
   double dropout = 0.0;
   double rotary_base = 10000.0;
+  // Of a model whose context was made longer: kernels::RotaryScaling. Written where the factor is
+  // not 1.
+  double rotary_factor = 1.0;
+  double rotary_slow_turns = 1.0, rotary_fast_turns = 4.0;
+  double rotary_original_context = 8192.0;
   double norm_epsilon = 1e-5;
 
   std::int64_t head_size() const { return width / heads; }
+  kernels::RotaryScaling rotary_scaling() const {
+    return {rotary_factor, rotary_slow_turns, rotary_fast_turns, rotary_original_context};
+  }
   // Fills in the sizes that are 0 because they follow from others.
   TransformerConfig resolved() const;
   // Throws std::invalid_argument naming the field, what was found and what was expected.

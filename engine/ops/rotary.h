@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/autograd/tape.h"
+#include "kernels/rotary/rotary.h"
 
 namespace obverse::engine {
 
@@ -9,6 +10,7 @@ namespace obverse::engine {
 // leaves the rest. `first_positions`: [batch] i32, those of the rows' first tokens, or undefined:
 // 0.
 Variable rotary(Tape& tape, const Variable& packed, std::int64_t heads, std::int64_t head_size,
-                double base = 10000.0, const Tensor& first_positions = Tensor());
+                double base = 10000.0, const Tensor& first_positions = Tensor(),
+                const kernels::RotaryScaling& scaling = {});
 
 }  // namespace obverse::engine

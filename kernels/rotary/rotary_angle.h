@@ -21,6 +21,9 @@ void rotary_check(const Rotary<T>& x) {
           "[rotary] expected an even head_size above 0, got ", x.head_size);
   require(x.stride >= row, "[rotary] expected a stride of at least ", row, ", got ", x.stride);
   require(x.base > 0, "[rotary] expected a base above 0, got ", x.base);
+  require(x.scaling.factor > 0 && x.scaling.slow < x.scaling.fast,
+          "[rotary] expected a scaling factor above 0 and slow turns below the fast ones, got ",
+          x.scaling.factor, ", ", x.scaling.slow, " and ", x.scaling.fast);
   require_size_or_empty("rotary", "first_positions", x.batch, x.first_positions.size());
   require_size("rotary", "input", count, x.input.size());
   require_size("rotary", "out", count, x.out.size());
@@ -46,26 +49,40 @@ struct RotaryAngle {
   }
 };
 
+// What one position turns pair `pair` by.
+template <typename T>
+OBVERSE_HOST_DEVICE inline double rotary_step(const Rotary<T>& x, std::int64_t pair) {
+  const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(x.head_size);
+  const double step = std::pow(x.base, exponent);
+  const RotaryScaling& scaling = x.scaling;
+  if (scaling.factor == 1.0) return step;
+  constexpr double kTurn = 6.283185307179586;
+  const double turns = scaling.original_context * step / kTurn;
+  if (turns > scaling.fast) return step;
+  if (turns < scaling.slow) return step / scaling.factor;
+  const double kept = (turns - scaling.slow) / (scaling.fast - scaling.slow);
+  return (1.0 - kept) * step / scaling.factor + kept * step;
+}
+
 // At the first position of block `block`.
-OBVERSE_HOST_DEVICE inline RotaryAngle rotary_angle(double base, bool inverse,
-                                                    std::int64_t head_size, std::int64_t block,
+template <typename T>
+OBVERSE_HOST_DEVICE inline RotaryAngle rotary_angle(const Rotary<T>& x, std::int64_t block,
                                                     std::int64_t pair) {
-  const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(head_size);
-  const double step = (inverse ? -1.0 : 1.0) * std::pow(base, exponent);
+  const double step = (x.inverse ? -1.0 : 1.0) * rotary_step(x, pair);
   const double start = static_cast<double>(block * kRotaryPositions) * step;
   return {std::cos(start), std::sin(start), std::cos(step), std::sin(step)};
 }
 
 // Calls write(index, angle) for positions `first` to `first + count`, index 0 and on, with the
 // values that they have in a sequence that begins at position 0.
-template <typename Write>
-OBVERSE_HOST_DEVICE inline void for_each_angle(double base, bool inverse, std::int64_t head_size,
-                                               std::int64_t pair, std::int64_t first,
-                                               std::int64_t count, const Write& write) {
+template <typename T, typename Write>
+OBVERSE_HOST_DEVICE inline void for_each_angle(const Rotary<T>& x, std::int64_t pair,
+                                               std::int64_t first, std::int64_t count,
+                                               const Write& write) {
   OBVERSE_NO_UNROLL
   for (std::int64_t index = 0; index < count;) {
     const std::int64_t position = first + index, within = position % kRotaryPositions;
-    RotaryAngle angle = rotary_angle(base, inverse, head_size, position / kRotaryPositions, pair);
+    RotaryAngle angle = rotary_angle(x, position / kRotaryPositions, pair);
     angle.advance(within);
     // In a loop of its own, which calls nothing: the angle stays in registers.
     const std::int64_t left = kRotaryPositions - within;

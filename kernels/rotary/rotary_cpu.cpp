@@ -24,8 +24,8 @@ template <typename T>
 void fill_table(const Rotary<T>& arguments, std::int64_t first, std::int64_t positions,
                 std::int64_t first_pair, std::int64_t pairs, AngleTable<T>& table) {
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    for_each_angle(arguments.base, arguments.inverse, arguments.head_size, first_pair + pair, first,
-                   positions, [&](std::int64_t index, const RotaryAngle& angle) {
+    for_each_angle(arguments, first_pair + pair, first, positions,
+                   [&](std::int64_t index, const RotaryAngle& angle) {
                      table.cosine[index][pair] = static_cast<T>(angle.cosine);
                      table.sine[index][pair] = static_cast<T>(angle.sine);
                    });

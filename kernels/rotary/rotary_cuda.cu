@@ -44,7 +44,7 @@ __device__ __forceinline__ void tabulate(const Rotary<T>& x, const Part& part, S
     first += of_sequence > 0 ? of_sequence : 0;
   }
   const auto cosine = shared.cosine.span(), sine = shared.sine.span();
-  for_each_angle(x.base, x.inverse, x.head_size, part.first_pair + pair, first, part.positions,
+  for_each_angle(x, part.first_pair + pair, first, part.positions,
                  [&](std::int64_t index, const RotaryAngle& angle) {
                    const int at = static_cast<int>(index) * kPairs + pair;
                    cosine.store(at, static_cast<float>(angle.cosine));

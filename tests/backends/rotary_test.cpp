@@ -22,6 +22,7 @@ struct Case {
   double base = 10000.0;
   bool inverse = false;
   std::vector<std::int32_t> firsts = {};
+  kernels::RotaryScaling scaling = {};
 
   std::int64_t stride() const { return heads * head_size + gap; }
   std::int64_t elements() const { return batch * sequence * stride(); }
@@ -48,6 +49,8 @@ const Case kCases[] = {{1, 1, 1, 2},
                        {2, 40, 2, 16, 16, 0, 3},
                        {2, 40, 2, 16, 16, 8, 16},
                        {3, 20, 5, 64, 64, 0, -1, 1e6, true},
+                       {2, 40, 2, 32, 16, 0, -1, 5e5, false, {}, {8.0, 1.0, 4.0, 64.0}},
+                       {2, 40, 2, 16, 0, 0, -1, 1e4, true, {}, {2.5, 1.0, 4.0, 0.0}},
                        {2, 8, 0, 16, 40},
                        {0, 8, 2, 16, 16},
                        {2, 0, 2, 16, 16}};
@@ -65,6 +68,7 @@ std::vector<T> rotated(const Case& shape, const std::vector<T>& values, bool in_
   x.head_size = shape.head_size;
   x.stride = shape.stride();
   x.base = shape.base;
+  x.scaling = shape.scaling;
   x.inverse = shape.inverse;
   Guarded<std::int32_t> firsts(shape.firsts, 1);
   x.first_positions = firsts.span();
@@ -76,9 +80,18 @@ std::vector<T> rotated(const Case& shape, const std::vector<T>& values, bool in_
 }
 
 double angle_of(const Case& shape, std::int64_t position, std::int64_t pair) {
-  const double angle =
-      static_cast<double>(position) *
+  double frequency =
       std::pow(shape.base, -2.0 * static_cast<double>(pair) / static_cast<double>(shape.head_size));
+  // By wavelengths, as transformers has it.
+  const kernels::RotaryScaling& s = shape.scaling;
+  const double wavelength = 2.0 * std::acos(-1.0) / frequency;
+  const double smooth = (s.original_context / wavelength - s.slow) / (s.fast - s.slow);
+  if (wavelength > s.original_context / s.slow) {
+    frequency /= s.factor;
+  } else if (wavelength >= s.original_context / s.fast) {
+    frequency = (1.0 - smooth) * frequency / s.factor + smooth * frequency;
+  }
+  const double angle = static_cast<double>(position) * frequency;
   return shape.inverse ? -angle : angle;
 }
 
@@ -223,6 +236,10 @@ TEST_CASE("rotary names what is wrong", "[rotary]") {
   Buffer<std::int32_t> firsts(std::vector<std::int32_t>(3));
   x.first_positions = firsts.span();
   CHECK(message() == "[rotary] expected first_positions of 2 elements or none, got 3");
+  x.scaling.fast = 1.0;
+  CHECK(message() ==
+        "[rotary] expected a scaling factor above 0 and slow turns below the fast ones, got 1, 1 "
+        "and 1");
   x.base = 0;
   CHECK(message() == "[rotary] expected a base above 0, got 0");
   x.batch = -1;

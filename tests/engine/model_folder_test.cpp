@@ -74,6 +74,10 @@ TEST_CASE("models of every family come back as they were saved", "[checkpoint]")
   biased.biases = true;
   biased.tied_embeddings = true;
   cases.emplace_back(ModelFamily::llama, biased);
+  TransformerConfig longer = llama_like();
+  longer.rotary_factor = 8.0;
+  longer.rotary_original_context = 4.0;
+  cases.emplace_back(ModelFamily::llama, longer);
   TransformerConfig masked = tests::tiny_model();
   masked.mask = MaskKind::bidirectional;
   cases.emplace_back(ModelFamily::obverse, masked);
@@ -239,9 +243,14 @@ TEST_CASE("a folder that is no model of ours is one line that names file and fie
   CHECK(told(also({{"num_hidden_layers", "two"}})) ==
         "num_hidden_layers: expected a whole number, found \"two\"");
   CHECK(told(also({{"rope_scaling", {{"rope_type", "llama3"}}}})) ==
-        "rope_scaling: expected null, found {\"rope_type\":\"llama3\"}");
-  CHECK(told(also({{"rope_parameters", {{"rope_type", "yarn"}}}})) ==
-        "rope_type: expected \"default\", found \"yarn\"");
+        "factor: expected a number, found none");
+  CHECK(told(also({{"rope_scaling", {{"type", "yarn"}}}})) ==
+        "type: expected \"default\", \"linear\" or \"llama3\", found \"yarn\"");
+  CHECK(told(also({{"rope_scaling", 3}})) == "rope_scaling: expected an object, found 3");
+  CHECK(told({{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}})
+            .rfind("obverse.architecture.rotary_factor: expected 2.0, as the other fields have it, "
+                   "found null",
+                   0) == 0);
   CHECK(told(also({{"hidden_act", "gelu"}})) == "hidden_act: expected \"silu\", found \"gelu\"");
   CHECK(told(also({{"head_dim", 64}})) == "head_dim: expected 2, found 64");
   CHECK(told(also({{"num_attention_heads", 3}})) ==
@@ -334,6 +343,22 @@ TEST_CASE("a config.json is read as transformers reads it", "[checkpoint]") {
   CHECK(read(llama).rotary_base == 10000.0);
   llama["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 77.0}};
   CHECK(read(llama).rotary_base == 77.0);
+  CHECK(read(llama).rotary_factor == 1.0);
+  llama["rope_parameters"]["rope_type"] = "llama3";
+  llama["rope_parameters"].update({{"factor", 32.0},
+                                   {"low_freq_factor", 2.0},
+                                   {"high_freq_factor", 5.0},
+                                   {"original_max_position_embeddings", 4096}});
+  CHECK(read(llama).rotary_factor == 32.0);
+  CHECK(read(llama).rotary_slow_turns == 2.0);
+  CHECK(read(llama).rotary_fast_turns == 5.0);
+  CHECK(read(llama).rotary_original_context == 4096.0);
+  llama.erase("rope_parameters");
+  llama["rope_scaling"] = {{"type", "linear"}, {"factor", 4}};
+  CHECK(read(llama).rotary_factor == 4.0);
+  CHECK(read(llama).rotary_original_context == 0.0);
+  CHECK(config_to_json(read(llama)).at("rope_scaling").at("rope_type") == "linear");
+  llama.erase("rope_scaling");
   const auto told = [&read](json fields, const char* name, const json& value) {
     fields[name] = value;
     return failure_of([&] { read(fields); });

@@ -39,7 +39,17 @@ def make(folder):
     llama = transformers.LlamaForCausalLM(transformers.LlamaConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
         intermediate_size=48, max_position_embeddings=16, tie_word_embeddings=False, **small))
-    for name, model in (("gpt2", gpt2), ("llama", llama)):
+    # Models whose contexts were made longer.
+    scaled = []
+    for name, scaling in (
+        ("llama3", dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                        original_max_position_embeddings=16)),
+        ("linear", dict(rope_type="linear", factor=4.0)),
+    ):
+        scaled.append((name, transformers.LlamaForCausalLM(transformers.LlamaConfig(
+            hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
+            max_position_embeddings=64, rope_scaling=dict(scaling), **small))))
+    for name, model in [("gpt2", gpt2), ("llama", llama), *scaled]:
         for parameter in model.parameters():  # biases and gains as they are at first hide mistakes
             torch.nn.init.normal_(parameter, std=0.3)
         for kind, type_, options in (

@@ -74,7 +74,7 @@ TEST_CASE("transformers and the engine read each other's models", "[transformers
                 read_json(entry.path() / "logits.json"));
     ++read;
   }
-  CHECK(read == 8);
+  CHECK(read == 16);
 
   TransformerConfig gpt2;
   gpt2.width = 32;
@@ -86,11 +86,14 @@ TEST_CASE("transformers and the engine read each other's models", "[transformers
   llama.norm = NormKind::rms;
   llama.feed_forward = FeedForwardKind::swiglu;
   llama.rotary_base = 777.0;
+  TransformerConfig longer = llama;
+  longer.rotary_factor = 8.0;
+  longer.rotary_original_context = 16.0;
   TransformerConfig untied = gpt2;
   untied.tied_embeddings = false;
   untied.hidden = 40;
   untied.norm_epsilon = 1e-3;
-  for (const TransformerConfig& config : {gpt2, llama, untied}) {
+  for (const TransformerConfig& config : {gpt2, llama, longer, untied}) {
     const std::filesystem::path ours = folder.path() / "ours";
     const Transformer model(config, Device::cpu(), 1);
     auto values = tests::normal_values<float>(model.parameter_count(), 5);
