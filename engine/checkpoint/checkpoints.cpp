@@ -89,7 +89,16 @@ Checkpoints::Checkpoints(fs::path folder) : folder_(std::move(folder)) {
 void Checkpoints::save(std::int64_t step, std::int64_t keep,
                        const std::function<void(const fs::path&)>& write) const {
   const fs::path final = folder_ / name_of(step);
-  if (fs::exists(final)) return;
+  if (!fs::exists(final)) write_new(final, write);
+  if (keep <= 0) return;
+  std::vector<Checkpoint> all = checkpoints_in(folder_);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < all.size(); ++i) {
+    remove_checkpoint(all[i].folder);
+  }
+}
+
+void Checkpoints::write_new(const fs::path& final,
+                            const std::function<void(const fs::path&)>& write) const {
   const fs::path unfinished = final.string() + kUnfinished;
   std::error_code error;
   fs::remove_all(unfinished, error);
@@ -104,11 +113,6 @@ void Checkpoints::save(std::int64_t step, std::int64_t keep,
     throw;
   }
   sync_folder(folder_);
-  if (keep <= 0) return;
-  std::vector<Checkpoint> all = checkpoints_in(folder_);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < all.size(); ++i) {
-    remove_checkpoint(all[i].folder);
-  }
 }
 
 std::optional<Checkpoint> Checkpoints::latest() const { return latest_checkpoint(folder_); }

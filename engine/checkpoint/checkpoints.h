@@ -22,8 +22,8 @@ class Checkpoints {
 
   // Calls write(folder) for a new folder, which gets its name only when all of it is on disk; then
   // removes all but the last `keep` checkpoints, or none where that is 0. Where there is one of
-  // this step nothing is done: a run has one state behind a step. Where anything throws, what was
-  // there before is untouched.
+  // this step nothing is written: a run has one state behind a step. Where anything throws, what
+  // was there before is untouched.
   void save(std::int64_t step, std::int64_t keep,
             const std::function<void(const std::filesystem::path&)>& write) const;
 
@@ -31,6 +31,9 @@ class Checkpoints {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  void write_new(const std::filesystem::path& final,
+                 const std::function<void(const std::filesystem::path&)>& write) const;
+
   std::filesystem::path folder_;
 };
 

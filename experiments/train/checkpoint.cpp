@@ -56,11 +56,12 @@ void write_checkpoint(const engine::Transformer& model, const engine::Trainer& t
 RunState read_state(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kState;
   const json fields = json::parse(engine::read_file(path), nullptr, false);
+  if (!fields.is_object()) throw std::runtime_error(path.string() + ": expected a JSON object");
   const auto refuse = [&path](const std::string& field, const std::string& expected) {
     throw std::runtime_error(path.string() + ": " + field + ": expected " + expected);
   };
   const auto whole = [&](const char* name) {
-    const json value = fields.is_object() ? fields.value(name, json()) : json();
+    const json value = fields.value(name, json());
     if (!value.is_number_integer() || value < 0) refuse(name, "a whole number from 0 on");
     return value.get<std::int64_t>();
   };

@@ -94,17 +94,20 @@ int export_command(int argc, char** argv) {
     return 0;
   }
   experiments::tell_full_files_as_errors();
-  const Settings settings = settings_of(*parsed);
+  Settings settings = settings_of(*parsed);
+  take_initial_architecture(settings);
   const Texts texts(settings);
+  const engine::Transformer model(texts.model_of(settings.architecture), engine::Device::cpu(),
+                                  settings.seed);
+  load_initial_weights(model, settings);
+  // All that may be refused comes before the first file.
+  const engine::TensorFile examples = examples_of(settings, texts);
   const fs::path folder = settings.output;
   std::error_code error;
   fs::create_directories(folder / "model", error);
   if (error) throw std::runtime_error(folder.string() + ": cannot be made: " + error.message());
-  const engine::Transformer model(texts.model_of(initial_architecture(settings)),
-                                  engine::Device::cpu(), settings.seed);
-  load_initial_weights(model, settings);
   engine::save_model(model, folder / "model");
-  engine::write_safetensors(folder / "examples.safetensors", examples_of(settings, texts));
+  engine::write_safetensors(folder / "examples.safetensors", examples);
   std::printf("%s\n", folder.c_str());
   return 0;
 }

@@ -1,21 +1,38 @@
 #include "experiments/train/initial_model.h"
 
+#include <algorithm>
+
 #include "engine/checkpoint/checkpoints.h"
 #include "engine/checkpoint/model_folder.h"
+#include "kernels/core/check.h"
 
 namespace obverse::train {
 
-engine::TransformerConfig architecture_in(const std::filesystem::path& folder,
-                                          const Settings& settings) {
+void take_architecture(const std::filesystem::path& folder, Settings& settings) {
   nlohmann::json config;
   engine::TransformerConfig architecture = engine::read_model_config(folder, config);
   architecture.dropout = settings.architecture.dropout;
-  return architecture;
+  const nlohmann::json fields = architecture;
+  for (const auto& item : fields.items()) {
+    const std::string& name = item.key();
+    const auto value = settings.values.find(name);
+    const bool is_setting = field_named(name) != nullptr && name != "context" &&
+                            name != "vocabulary" && value != settings.values.end();
+    if (!is_setting) continue;
+    const bool follows = (name == "hidden" || name == "key_value_heads") && *value == 0;
+    const bool chosen =
+        std::find(settings.chosen.begin(), settings.chosen.end(), name) != settings.chosen.end();
+    kernels::require(!chosen || follows || *value == item.value(), name, ": expected ",
+                     item.value().dump(), ", which the model in ", folder.string(), " has, found ",
+                     value->dump());
+    *value = item.value();
+  }
+  settings.architecture = architecture;
 }
 
-engine::TransformerConfig initial_architecture(const Settings& settings) {
-  if (settings.initial.empty()) return settings.architecture;
-  return architecture_in(engine::model_folder_in(settings.initial), settings);
+void take_initial_architecture(Settings& settings) {
+  if (settings.initial.empty()) return;
+  take_architecture(engine::model_folder_in(settings.initial), settings);
 }
 
 void load_initial_weights(const engine::Transformer& model, const Settings& settings) {

@@ -8,13 +8,13 @@
 
 namespace obverse::train {
 
-// The architecture of the model in `folder`, as the settings train it: with their dropout. Throws
-// what engine::read_model_config() throws.
-engine::TransformerConfig architecture_in(const std::filesystem::path& folder,
-                                          const Settings& settings);
+// Puts the architecture of the model in `folder`, which training begins or goes on with, into
+// settings and their values; dropout is theirs. Throws what engine::read_model_config() throws, and
+// std::invalid_argument where somebody chose another value for a field.
+void take_architecture(const std::filesystem::path& folder, Settings& settings);
 
-// That of the settings' initial model, or, where they name none, their own.
-engine::TransformerConfig initial_architecture(const Settings& settings);
+// That of the initial model, where the settings name one.
+void take_initial_architecture(Settings& settings);
 
 // Gives `model` the weights of the initial model; where the settings name none it stays as it is.
 void load_initial_weights(const engine::Transformer& model, const Settings& settings);

@@ -17,7 +17,7 @@ Examples:
   obverse-train --data texts --layers 4 --width 256 --sequence 256 --steps 2000 --output runs/small
   obverse-train --data texts --preset gpt2-124m --sequence 1024 --batch 32 --device cuda
   obverse-train --data texts --objective masked_uniform --position rotary --norm rms \
-      --feed-forward swiglu --biases false
+      --feed-forward swiglu --biases=false
   obverse-train --data texts --initial gpt2 --learning-rate 1e-4 --steps 500
   obverse-train plot runs/small runs/other --output curves.html
 )";

@@ -63,8 +63,15 @@ Settings checked_settings(const json& options, const std::string& config_path) {
   json given = options;
   if (!config_path.empty()) {
     const json config = read_config(config_path);
+    // A preset's fields are as much of an option as the preset itself.
+    const json preset =
+        options.contains("preset")
+            ? json(engine::transformer_preset(options.at("preset").get<std::string>()))
+            : json::object();
     for (const auto& item : config.items()) {
-      if (!given.contains(item.key())) given[item.key()] = item.value();
+      if (!given.contains(item.key()) && !preset.contains(item.key())) {
+        given[item.key()] = item.value();
+      }
     }
   }
   try {

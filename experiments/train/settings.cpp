@@ -57,7 +57,8 @@ std::vector<Field> make_fields() {
        true},  // other files are told by their digest
       {"tokenizer", "Texts", nullptr,
        "Tokenizer of the texts: its size, its special tokens, and what checkpoints keep for "
-       "generation; usually the one that lies in the folder of token files"},
+       "generation; usually the one that lies in the folder of token files",
+       true},
       {"end_of_text", "Texts", nullptr, "Id of the token behind every text, without a tokenizer"},
       {"objective", "Texts", "causal",
        "What is trained: see obverse-train --objectives; NAME:WEIGHT joined by + are a mixture"},
@@ -214,6 +215,9 @@ void take_machine(const json& values, Settings& settings) {
   require(on_gpu || matmul == "own", "matmul: expected own on the CPU, found cublas");
   settings.matmul = matmul == "cublas" ? engine::MatmulChoice::cublas : engine::MatmulChoice::own;
   settings.threads = number_in(values, "threads", 0);
+  constexpr std::int64_t kMostThreads = 1024;
+  require(settings.threads <= kMostThreads, "threads: expected from 0 to ", kMostThreads,
+          ", found ", settings.threads);
   settings.profile = values.at("profile").get<bool>();
 }
 
@@ -253,7 +257,9 @@ Settings settings_of(const json& given) {
     check_type(*field_named("preset"), *preset);
     const json architecture = engine::transformer_preset(preset->get<std::string>());
     for (const auto& item : architecture.items()) {
-      if (decided_elsewhere().count(item.key()) == 0) values[item.key()] = item.value();
+      if (decided_elsewhere().count(item.key()) > 0) continue;
+      values[item.key()] = item.value();
+      settings.chosen.push_back(item.key());
     }
     values["context"] = architecture.at("context");
   }
@@ -264,6 +270,7 @@ Settings settings_of(const json& given) {
     if (item.value().is_null()) continue;
     check_type(*field, item.value());
     values[item.key()] = item.value();
+    settings.chosen.push_back(item.key());
   }
   if (values.at("precision").is_null()) {
     values["precision"] = values.at("device") == "cuda" ? "bf16" : "fp32";

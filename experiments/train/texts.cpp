@@ -71,6 +71,11 @@ Texts::Texts(const Settings& settings)
       data_(settings.data) {
   require(!data_.empty(), "data: expected a folder of token files, found none; obverse-tokenize ",
           "encode writes one");
+  std::error_code error;
+  if (!fs::is_directory(data_, error)) {
+    throw std::runtime_error(data_ + ": expected a folder of token files, found " +
+                             (fs::exists(data_, error) ? "something else" : "nothing there"));
+  }
   const bool beside = fs::exists(fs::path(data_) / "tokenizer.json");
   if (!settings.tokenizer.empty() || beside) {
     tokenizer_ =
@@ -168,6 +173,22 @@ SplitExamples Texts::open(const Settings& settings, Split split, std::uint64_t s
                                                           entities_ ? &*entities_ : nullptr, seed);
   }
   return opened;
+}
+
+std::string Texts::digest() const {
+  std::string all = training_.shards->digest();
+  if (tokenizer_) {
+    for (std::int64_t id = 0; id < tokenizer_->size(); ++id) {
+      const std::string_view token = tokenizer_->bytes_of(static_cast<std::int32_t>(id));
+      all += std::to_string(token.size()) + ":" + std::string(token);
+    }
+  }
+  for (const std::int32_t id :
+       {sizes_.specials.begin_of_text, sizes_.specials.end_of_text, sizes_.specials.mask}) {
+    all += " " + std::to_string(id);
+  }
+  return engine::digest_of(reinterpret_cast<const std::byte*>(all.data()),
+                           static_cast<std::int64_t>(all.size()));
 }
 
 engine::TransformerConfig Texts::model_of(engine::TransformerConfig config) const {

@@ -40,6 +40,9 @@ class Texts {
   // Null where the folder has no such files.
   const SplitExamples* validation() const { return validation_ ? &*validation_ : nullptr; }
 
+  // Of all that is read to train on: token files, masks, the tokenizer's tokens.
+  std::string digest() const;
+
   // The architecture with what the texts and the objective decide filled in. Throws where the
   // settings' vocabulary or context is too small.
   engine::TransformerConfig model_of(engine::TransformerConfig config) const;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "engine/checkpoint/checkpoints.h"
 #include "engine/files/atomic_file.h"
@@ -55,6 +56,11 @@ std::optional<engine::Checkpoint> checkpoint_to_resume(const Settings& settings,
   } catch (const std::invalid_argument& error) {
     throw std::runtime_error(path + ": settings: " + error.what());
   }
+  if (state.step > settings.training.schedule.steps) {
+    other.insert(other.begin(), "steps: expected at least the " + std::to_string(state.step) +
+                                    " that are done, found " +
+                                    std::to_string(settings.training.schedule.steps));
+  }
   if (!other.empty()) {
     throw std::runtime_error(path + ": " + other.front() +
                              (other.size() > 1 ? ", and " + std::to_string(other.size() - 1) +
@@ -63,17 +69,26 @@ std::optional<engine::Checkpoint> checkpoint_to_resume(const Settings& settings,
                              "; another --output begins a new run");
   }
   if (state.data_digest != data_digest) {
-    throw std::runtime_error(path + ": data_digest: expected the token files that the run began " +
-                             "with, of digest " + state.data_digest + ", found those in " +
-                             settings.data + ", of digest " + data_digest +
+    throw std::runtime_error(path + ": data_digest: expected the token files and the tokenizer " +
+                             "that the run began with, of digest " + state.data_digest +
+                             ", found those of " + settings.data + ", of digest " + data_digest +
                              "; another --output begins a new run");
   }
   return latest;
 }
 
+// A folder that is there from now on.
+const fs::path& made(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw std::runtime_error(folder.string() + ": cannot be made: " + error.message());
+  return folder;
+}
+
 class Run {
  public:
-  Run(const Settings& settings, std::FILE* out);
+  // Writes nothing before all that may be refused has been looked at.
+  Run(const Settings& settings, const Texts& texts, std::FILE* out);
   RunOutcome run();
 
  private:
@@ -81,6 +96,9 @@ class Run {
   void take_step(Progress& progress);
   void validate(Progress& progress);
   void save();
+  void time_launches();
+  void stop_timing();
+  void tell_profile(std::int64_t steps, double seconds) const;
   void tell_beginning(Progress& progress) const;
   MachineUse use_of(const StepMetrics& metrics) const;
   bool is_due(std::int64_t every) const {
@@ -91,63 +109,60 @@ class Run {
   std::FILE* out_;
   fs::path folder_;
   std::int64_t steps_;
-  Texts texts_;
+  const Texts& texts_;
+  engine::Device device_;
+  engine::Transformer model_;
   MetricsFile metrics_;  // before checkpoints, since it tells whether another program writes here
   engine::Checkpoints checkpoints_;
   RunState state_;
   std::optional<engine::Checkpoint> resumed_;
-  engine::Device device_;
   double peak_ = 0.0;
-  std::optional<engine::Transformer> model_;
   std::optional<engine::Trainer> trainer_;
+  std::optional<engine::LaunchTimes> times_;  // while launches are timed
+  std::vector<engine::KernelTime> timed_;     // of steps, before that
   Clock::time_point last_;
   bool peak_memory_told_ = false;
 };
 
-Run::Run(const Settings& settings, std::FILE* out)
+engine::Device device_of(const Settings& settings) {
+  return settings.device == engine::DeviceKind::cuda ? engine::Device::cuda()
+                                                     : engine::Device::cpu();
+}
+
+Run::Run(const Settings& settings, const Texts& texts, std::FILE* out)
     : settings_(settings),
       out_(out),
       folder_(settings.output),
       steps_(settings.training.schedule.steps),
-      texts_(settings),
-      metrics_(folder_ / "metrics.jsonl"),
-      checkpoints_(folder_ / "checkpoints"),
-      device_(settings.device == engine::DeviceKind::cuda ? engine::Device::cuda()
-                                                          : engine::Device::cpu()) {
-  resumed_ =
-      checkpoint_to_resume(settings, checkpoints_, texts_.training().shards->digest(), state_);
+      texts_(texts),
+      device_(device_of(settings)),
+      model_(texts.model_of(settings.architecture), device_, settings.seed, settings.precision),
+      metrics_(made(folder_) / "metrics.jsonl"),
+      checkpoints_(folder_ / "checkpoints") {
+  resumed_ = checkpoint_to_resume(settings, checkpoints_, texts_.digest(), state_);
   state_.settings = settings.values;
-  metrics_.keep_up_to(state_.step);
-  if (texts_.validation() != nullptr && settings.validate_every > 0) {
-    check_asked(*texts_.validation()->examples, settings.validation_sequences, settings.data);
-  }
   begin();
+  metrics_.keep_up_to(state_.step);
 }
 
 void Run::begin() {
-  engine::write_atomically(folder_ / "settings.json", settings_.values.dump(2) + "\n");
-  const engine::TransformerConfig config = texts_.model_of(
-      resumed_ && !settings_.initial.empty() ? architecture_in(resumed_->folder, settings_)
-                                             : initial_architecture(settings_));
   // On a device of its own, so that what it takes is given back.
-  peak_ = measured_peak(
-      device_.kind() == engine::DeviceKind::cuda ? engine::Device::cuda() : engine::Device::cpu(),
-      settings_.precision);
+  peak_ = measured_peak(device_of(settings_), settings_.precision);
   device_.choose_matmul(settings_.matmul);
-  model_.emplace(config, device_, settings_.seed, settings_.precision);
   engine::TrainingOptions options = settings_.training;
   options.graphs = !settings_.profile;  // of replayed steps nothing is learnt
-  trainer_.emplace(*model_, *texts_.training().examples, options, settings_.seed);
+  trainer_.emplace(model_, *texts_.training().examples, options, settings_.seed);
   if (resumed_) {
-    load_checkpoint(resumed_->folder, resumed_->step, *model_, *trainer_);
+    load_checkpoint(resumed_->folder, resumed_->step, model_, *trainer_);
   } else {
-    load_initial_weights(*model_, settings_);
+    load_initial_weights(model_, settings_);
   }
+  engine::write_atomically(folder_ / "settings.json", settings_.values.dump(2) + "\n");
 }
 
 void Run::tell_beginning(Progress& progress) const {
   const SplitExamples& training = texts_.training();
-  progress.tell(counted(model_->parameter_count()) + " parameters, " +
+  progress.tell(counted(model_.parameter_count()) + " parameters, " +
                 counted(training.shards->size()) + " tokens to train on, " +
                 counted(training.examples->epoch()) + " examples an epoch of at most " +
                 counted(training.examples->longest()) + " tokens, objective " +
@@ -164,7 +179,7 @@ MachineUse Run::use_of(const StepMetrics& metrics) const {
   if (peak_ > 0.0 && metrics.tokens_per_second > 0.0) {
     const auto longest = texts_.training().examples->longest();
     const double operations =
-        engine::step_operations(model_->config(), settings_.training.batch, longest);
+        engine::step_operations(model_.config(), settings_.training.batch, longest);
     const auto places = static_cast<double>(settings_.training.batch * longest);
     use.share_of_peak = operations / places * metrics.tokens_per_second / peak_;
   }
@@ -210,40 +225,62 @@ void Run::take_step(Progress& progress) {
 void Run::validate(Progress& progress) {
   if (texts_.validation() == nullptr || !is_due(settings_.validate_every)) return;
   const NamedRange range("validation");
+  stop_timing();  // of steps alone, as the step's time is
   const double loss = validation_loss(
-      *model_, *texts_.validation()->examples, settings_.validation_sequences,
+      model_, *texts_.validation()->examples, settings_.validation_sequences,
       std::max<std::int64_t>(1, settings_.training.batch / settings_.training.accumulation));
   metrics_.add(ValidationMetrics{state_.step, loss});
   char text[96];
   std::snprintf(text, sizeof text, "step %lld  validation loss %.4f",
                 static_cast<long long>(state_.step), loss);
   progress.tell(text);
+  time_launches();
   last_ = Clock::now();
+}
+
+// From the second step on: the first makes memory and threads ready.
+void Run::time_launches() {
+  if (settings_.profile && !times_) times_.emplace(device_);
+}
+
+void Run::stop_timing() {
+  if (!times_) return;
+  const auto totals = times_->totals();
+  timed_.insert(timed_.end(), totals.begin(), totals.end());
+  times_.reset();
 }
 
 void Run::save() {
   const NamedRange range("checkpoint");
   metrics_.sync();
   checkpoints_.save(state_.step, settings_.keep, [this](const fs::path& into) {
-    write_checkpoint(*model_, *trainer_, texts_, state_, into);
+    write_checkpoint(model_, *trainer_, texts_, state_, into);
   });
   last_ = Clock::now();
+}
+
+void Run::tell_profile(std::int64_t steps, double seconds) const {
+  if (steps < 1) {
+    std::fputs("profile: expected two steps at least, of which the first makes memory ready\n",
+               out_);
+    return;
+  }
+  const double each = seconds / static_cast<double>(steps);
+  std::fputs(engine::describe(engine::by_cost(timed_), steps, each).c_str(), out_);
 }
 
 RunOutcome Run::run() {
   const StopSignal stop;
   Progress progress(out_, steps_, state_.step);
   tell_beginning(progress);
-  std::optional<engine::LaunchTimes> times;
   const std::int64_t first = state_.step;
   double seconds_before = 0.0;
   last_ = Clock::now();
   while (state_.step < steps_ && !stop.came()) {
     const NamedRange range("step");
     take_step(progress);
-    // The first step makes memory and threads ready.
-    if (settings_.profile && !times) {
-      times.emplace(device_);
+    if (state_.step == first + 1) {
+      time_launches();
       seconds_before = state_.seconds;
     }
     if (trainer_->steps_under_way() > 0) continue;
@@ -258,24 +295,30 @@ RunOutcome Run::run() {
   progress.tell(state_.step == steps_ ? "done: " + (folder_ / "checkpoints").string()
                                       : "stopped behind step " + std::to_string(state_.step) +
                                             "; the same command goes on");
-  if (times && state_.step > first + 1) {
-    const std::int64_t timed = state_.step - first - 1;
-    const double each = (state_.seconds - seconds_before) / static_cast<double>(timed);
-    std::fputs(engine::describe(times->totals(), timed, each).c_str(), out_);
-  }
+  stop_timing();
+  if (settings_.profile) tell_profile(state_.step - first - 1, state_.seconds - seconds_before);
   return {state_.step, state_.step < steps_};
 }
 
 }  // namespace
 
-RunOutcome run_training(const Settings& settings, std::FILE* out) {
-  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
-  std::error_code error;
-  fs::create_directories(settings.output, error);
-  if (error) {
-    throw std::runtime_error(settings.output + ": cannot be made: " + error.message());
+RunOutcome run_training(const Settings& given, std::FILE* out) {
+  if (given.threads > 0) omp_set_num_threads(static_cast<int>(given.threads));
+  Settings settings = given;
+  if (!settings.initial.empty()) {
+    // What has begun needs the model that it began with no more.
+    const auto begun = engine::latest_checkpoint(fs::path(settings.output) / "checkpoints");
+    if (begun) {
+      take_architecture(begun->folder, settings);
+    } else {
+      take_initial_architecture(settings);
+    }
   }
-  Run run(settings, out);
+  const Texts texts(settings);
+  if (texts.validation() != nullptr && settings.validate_every > 0) {
+    check_asked(*texts.validation()->examples, settings.validation_sequences, settings.data);
+  }
+  Run run(settings, texts, out);
   return run.run();
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -188,8 +189,16 @@ TEST_CASE("other settings, and checkpoints that are not whole, are one line", "[
   CHECK(told(command, 1) == folder +
                                 "state.json: step: expected 30, as the folder's name has it, found "
                                 "29\n");
+  tests::write_file(work.at(folder + "state.json"), kept_state.substr(0, 20));
+  CHECK(told(command, 1) == folder + "state.json: expected a JSON object\n");
   tests::write_file(work.at(folder + "state.json"), kept_state);
   CHECK(work.run(command).status == 0);
+  CHECK(told(kSmall + "--schedule constant --steps 39", 1) ==
+        "out/checkpoints/step-00000040/state.json: steps: expected at least the 40 that are done, "
+        "found 39; another --output begins a new run\n");
+  // A finished run keeps as many checkpoints as it is asked for.
+  CHECK(work.run(command + " --keep 1").status == 0);
+  CHECK(work.checkpoints() == std::set<std::string>{"step-00000040"});
 
   // The same files elsewhere will do, others at the same place will not.
   fs::rename(work.at("data"), work.at("moved"));
@@ -199,7 +208,15 @@ TEST_CASE("other settings, and checkpoints that are not whole, are one line", "[
   write_tokens(work.at("data/train_000.bin"), 3000, 3);
   CHECK(told(further, 1)
             .find("out/checkpoints/step-00000050/state.json: data_digest: expected the "
-                  "token files that the run began with, of digest ") == 0);
+                  "token files and the tokenizer that the run began with, of digest ") == 0);
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.insert(entry.path().filename().string());
+  }
+  return names;
 }
 
 TEST_CASE("what cannot be trained is one line", "[train]") {
@@ -219,7 +236,12 @@ TEST_CASE("what cannot be trained is one line", "[train]") {
         "\"stairs\"\n");
   CHECK(told("--data data stray", 2).find("unexpected argument 'stray'") != std::string::npos);
   CHECK(told("--threads 1", 1).find("data: expected a folder of token files") == 0);
-  CHECK(told("--data none --vocabulary 20", 1).find("none: ") == 0);
+  CHECK(told("--data none --vocabulary 20", 1) ==
+        "none: expected a folder of token files, found nothing there\n");
+  CHECK(told("--data data/train_000.bin --vocabulary 20", 1) ==
+        "data/train_000.bin: expected a folder of token files, found something else\n");
+  CHECK(told("--data data --threads 1000000", 2) ==
+        "--threads: expected from 0 to 1024, found 1000000\n");
   CHECK(told("--data data", 1).find("tokenizer: expected one, or a vocabulary") == 0);
   CHECK(told("--data data --vocabulary 19 --threads 1 --output o1", 1).find("train_000.bin") !=
         std::string::npos);
@@ -238,6 +260,9 @@ TEST_CASE("what cannot be trained is one line", "[train]") {
   CHECK(told("--config config.json", 1) == "config.json: expected a JSON object of settings\n");
   CHECK(told("plot", 2).find("expected the folder of a run to plot") == 0);
   CHECK(told("plot nowhere", 1).find("nowhere") == 0);
+  CHECK(told("export " + kSmall + "--objective masked_uniform", 1).find("objective: ") == 0);
+  // Nothing is left of what was refused.
+  CHECK(names_in(work.at("")) == std::set<std::string>{"data", "config.json", "stdout", "stderr"});
   CHECK(told(kSmall + "--learning-rate 1e5 --clip-norm 0 --warm-up-steps 0 --steps 50", 1)
             .find("training diverged at step ") == 0);
 }
@@ -294,6 +319,20 @@ TEST_CASE("a config file says what options say, and options go before it", "[tra
   check_same(one, other, "step-00000012");
 }
 
+TEST_CASE("a preset that is an option goes before a config file", "[train]") {
+  const Workplace work;
+  tests::write_file(work.at("config.json"), R"({"layers": 1, "width": 16, "heads": 2})");
+  const Ended ended = work.run("export --config config.json --preset gpt2-124m --width 24 " +
+                               kSmall.substr(0, kSmall.find("--layers")) +
+                               "--steps 1 --sequence 16 --context 16 --output e");
+  CAPTURE(ended.err);
+  REQUIRE(ended.status == 0);
+  const json config = json::parse(read_file(work.at("e/model/config.json")));
+  CHECK(config.at("n_layer") == 12);
+  CHECK(config.at("n_head") == 12);
+  CHECK(config.at("n_embd") == 24);
+}
+
 TEST_CASE("a model that was trained can be trained on", "[train]") {
   const Workplace work;
   REQUIRE(work.run(kSmall + "--steps 40").status == 0);
@@ -312,6 +351,20 @@ TEST_CASE("a model that was trained can be trained on", "[train]") {
                "--output further");
   CAPTURE(resumed.err);
   CHECK(resumed.status == 0);
+  // The architecture is that model's, which settings.json tells; another cannot be chosen.
+  const Ended other = work.run(
+      "--data data --vocabulary 20 --sequence 16 --initial moved --steps 1 --threads 1 "
+      "--output fourth --validate-every 0");
+  CAPTURE(other.err);
+  REQUIRE(other.status == 0);
+  const json settings = json::parse(read_file(work.at("fourth/settings.json")));
+  CHECK(settings.at("layers") == 1);
+  CHECK(settings.at("width") == 16);
+  const Ended chosen = work.run(kSmall + "--initial moved --layers 7 --output fifth");
+  CHECK(chosen.err ==
+        "obverse-train: layers: expected 1, which the model in moved/checkpoints/step-00000040 "
+        "has, found 7\n");
+  CHECK_FALSE(fs::exists(work.at("fifth")));
   const Ended refused = work.run(kSmall + "--initial nowhere --output third");
   CHECK(refused.status == 1);
   CHECK(refused.err.find("nowhere: expected a folder with a model's config.json") !=
@@ -358,8 +411,24 @@ TEST_CASE("a disk that fills up is one line, and the same command goes on", "[tr
 
 TEST_CASE("a profile tells where the time goes", "[train]") {
   const Workplace work;
-  const Ended ended = work.run(kSmall + "--steps 5 --profile");
+  const Ended ended = work.run(kSmall + "--steps 9 --profile --validate-every 2");
   CHECK(ended.status == 0);
+  // Of the steps alone: one backward pass each, and no more time than a step has.
+  std::istringstream lines(ended.out.substr(ended.out.find("\nkernel ") + 1));
+  std::string line;
+  double shares = 0.0;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    const double share = std::stod(line.substr(line.find_last_of(' ')));
+    CAPTURE(line);
+    CHECK(share >= 0.0);
+    shares += share;
+    if (line.rfind("attention_", 0) == 0) CHECK(line.find(" 1.0 ") != std::string::npos);
+  }
+  CHECK(shares > 98.0);
+  CHECK(shares < 102.0);
+  CHECK(work.run(kSmall + "--steps 1 --profile --output one").out.find("profile: expected two") !=
+        std::string::npos);
   CHECK(ended.out.find("ms a step") != std::string::npos);
   CHECK(ended.out.find("attention_backward") != std::string::npos);
   CHECK(ended.out.find("(outside of kernels)") != std::string::npos);
