@@ -1,0 +1,15 @@
+// A JSON value in an error message, whatever a file holds: nlohmann::json::dump() writes all of a
+// value, and calls itself for each level, which ends the program where brackets are nested deeply.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace obverse::engine {
+
+// `value` as JSON on one line of at most 80 bytes and "..." behind what is cut short: control
+// characters escaped, UTF-8 that is none replaced, values within two others told as "an array" or
+// "an object".
+std::string shown_json(const nlohmann::json& value);
+
+}  // namespace obverse::engine
