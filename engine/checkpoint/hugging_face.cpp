@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "engine/files/shown_json.h"
+
 namespace obverse::engine {
 namespace {
 
@@ -67,7 +69,7 @@ class Fields {
 
   [[noreturn]] void refuse(const std::string& field, const std::string& expected) const {
     throw std::runtime_error(path_.string() + ": " + field + ": expected " + expected + ", found " +
-                             (has(field) ? fields_.at(field).dump() : "none"));
+                             (has(field) ? shown_json(fields_.at(field)) : "none"));
   }
   bool has(const std::string& field) const { return fields_.contains(field); }
   bool given(const std::string& field) const { return has(field) && !fields_.at(field).is_null(); }
@@ -92,7 +94,7 @@ class Fields {
   }
   // What this engine has one of: anything else is another model.
   void only(const std::string& field, const json& value) const {
-    if (given(field) && at(field) != value) refuse(field, value.dump());
+    if (given(field) && at(field) != value) refuse(field, shown_json(value));
   }
 
  private:
@@ -319,16 +321,15 @@ TransformerConfig config_from_json(const std::filesystem::path& path, const json
   for (const auto& name : names.items()) {
     const json expected = here.value(name.key(), json()), found = there.value(name.key(), json());
     if (found != expected) {
-      refuse("obverse.architecture." + name.key() + ": expected " + expected.dump() +
-             ", as the other fields have it, found " + found.dump());
+      refuse("obverse.architecture." + name.key() + ": expected " + shown_json(expected) +
+             ", as the other fields have it, found " + shown_json(found));
     }
   }
   return config;
 }
 
-TensorLayout family_layout(const Transformer& model, bool prefixed) {
+TensorLayout family_layout(const Transformer& model, ModelFamily family, bool prefixed) {
   const TransformerConfig& c = model.config();
-  const ModelFamily family = family_of(c);
   if (family == ModelFamily::obverse) return own_layout(model);
   TensorLayout layout;
   for (const Parameter& parameter : model.parameters()) {

@@ -28,8 +28,9 @@ nlohmann::json config_to_json(const TransformerConfig& config);
 // `path` and the field, where one is missing or not what this engine computes.
 TransformerConfig config_from_json(const std::filesystem::path& path, const nlohmann::json& json);
 
-// Where theirs keep the parameters of such a model. `prefixed`: names begin with "transformer.", as
-// GPT-2's do with a head and not without one; of the other families no name depends on it.
-TensorLayout family_layout(const Transformer& model, bool prefixed = true);
+// Where a family keeps the parameters of a model of its shape. `prefixed`: names begin with
+// "transformer.", as GPT-2's do with a head and not without one; of the other families no name
+// depends on it.
+TensorLayout family_layout(const Transformer& model, ModelFamily family, bool prefixed = true);
 
 }  // namespace obverse::engine

@@ -8,6 +8,7 @@
 #include "engine/checkpoint/safetensors.h"
 #include "engine/checkpoint/weights.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/shown_json.h"
 
 namespace obverse::engine {
 namespace {
@@ -20,7 +21,7 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kConfig = "config.json";
 
 json read_json(const fs::path& path) {
-  json value = json::parse(read_file(path), nullptr, false);
+  json value = parsed_json(read_file(path));
   if (value.is_discarded()) throw std::runtime_error(path.string() + ": expected JSON");
   return value;
 }
@@ -35,7 +36,7 @@ std::set<std::string> indexed_files(const fs::path& path) {
     const std::string name = item.value().is_string() ? item.value().get<std::string>() : "";
     if (name.empty() || fs::path(name).filename() != name) {
       throw std::runtime_error(path.string() + ": weight_map: expected file names, found " +
-                               item.value().dump());
+                               shown_json(item.value()));
     }
     names.insert(name);
   }
@@ -61,7 +62,7 @@ Weights read_weights(const fs::path& folder) {
     TensorFile part = read_safetensors(folder / name);
     for (auto& [tensor, stored] : part.tensors) {
       if (!weights.tensors.tensors.emplace(tensor, std::move(stored)).second) {
-        throw std::runtime_error((folder / name).string() + ": tensor \"" + tensor +
+        throw std::runtime_error((folder / name).string() + ": tensor \"" + shown_name(tensor) +
                                  "\": expected it in one file, found it in a second one");
       }
     }
@@ -81,9 +82,9 @@ bool is_no_weight(const std::string& name, const TransformerConfig& config) {
          (config.tied_embeddings && name == "lm_head.weight");
 }
 
-std::vector<float> values_of(const Weights& weights, const Transformer& model) {
+std::vector<float> values_of(const Weights& weights, const Transformer& model, ModelFamily family) {
   const bool prefixed = weights.tensors.tensors.count("wte.weight") == 0;
-  const TensorLayout layout = family_layout(model, prefixed);
+  const TensorLayout layout = family_layout(model, family, prefixed);
   std::vector<float> values = values_in(weights.path, weights.tensors, model, layout);
   std::set<std::string> known;
   for (const ParameterLayout& parameter : layout) {
@@ -91,7 +92,7 @@ std::vector<float> values_of(const Weights& weights, const Transformer& model) {
   }
   for (const auto& [name, tensor] : weights.tensors.tensors) {
     if (known.count(name) == 0 && !is_no_weight(name, model.config())) {
-      throw std::runtime_error(weights.path.string() + ": tensor \"" + name +
+      throw std::runtime_error(weights.path.string() + ": tensor \"" + shown_name(name) +
                                "\": expected none of this name in such a model");
     }
   }
@@ -103,7 +104,8 @@ std::vector<float> values_of(const Weights& weights, const Transformer& model) {
 void save_model(const Transformer& model, const fs::path& folder, const json& more) {
   TensorFile file;
   file.metadata["format"] = "pt";  // which transformers asks for
-  file.tensors = pieces_of(model, family_layout(model), parameter_values(model));
+  file.tensors =
+      pieces_of(model, family_layout(model, family_of(model.config())), parameter_values(model));
   write_safetensors(folder / kWeights, file);
   json config = config_to_json(model.config());
   config.merge_patch(more);
@@ -121,7 +123,10 @@ TransformerConfig read_model_config(const fs::path& folder, json& config) {
 }
 
 void load_model_weights(const Transformer& model, const fs::path& folder) {
-  set_parameter_values(model, values_of(read_weights(folder), model));
+  // The folder's family: a model that reads both ways may begin with a causal one's weights.
+  json config;
+  const ModelFamily family = family_of(read_model_config(folder, config));
+  set_parameter_values(model, values_of(read_weights(folder), model, family));
 }
 
 LoadedModel load_model(const fs::path& folder, const Device& device, DType dtype) {

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "engine/files/atomic_file.h"
+#include "engine/files/shown_json.h"
 #include "kernels/core/check.h"
 
 namespace obverse::engine {
@@ -76,32 +77,34 @@ Place read_entry(const std::filesystem::path& path, const std::string& name, con
                  StoredTensor& tensor) {
   const auto field = [&](const char* key) -> const json& {
     if (!entry.is_object() || !entry.contains(key)) {
-      fail_in(path, "tensor \"", name, "\": expected the field \"", key, "\", found none");
+      fail_in(path, "tensor \"", shown_name(name), "\": expected the field \"", key,
+              "\", found none");
     }
     return entry.at(key);
   };
   const json& type = field("dtype");
   tensor.type = type.is_string() ? type.get<std::string>() : "";
   if (size_of_stored_type(tensor.type) == 0) {
-    fail_in(path, "tensor \"", name, "\": expected a dtype such as F32, F16 or BF16, found ",
-            type.dump());
+    fail_in(path, "tensor \"", shown_name(name),
+            "\": expected a dtype such as F32, F16 or BF16, found ", shown_json(type));
   }
   const json& shape = field("shape");
   if (!is_unsigned_list(shape)) {
-    fail_in(path, "tensor \"", name, "\": expected a shape of sizes from 0 on, found ",
-            shape.dump());
+    fail_in(path, "tensor \"", shown_name(name), "\": expected a shape of sizes from 0 on, found ",
+            shown_json(shape));
   }
   tensor.shape = shape.get<std::vector<std::int64_t>>();
   const json& offsets = field("data_offsets");
   if (!is_unsigned_list(offsets) || offsets.size() != 2 || offsets[0] > offsets[1]) {
-    fail_in(path, "tensor \"", name, "\": expected data_offsets [begin, end], found ",
-            offsets.dump());
+    fail_in(path, "tensor \"", shown_name(name), "\": expected data_offsets [begin, end], found ",
+            shown_json(offsets));
   }
   const Place place{offsets[0], offsets[1], name};
   const std::int64_t bytes = bytes_of(tensor.type, tensor.shape);
   if (bytes < 0 || static_cast<std::uint64_t>(bytes) != place.end - place.begin) {
-    fail_in(path, "tensor \"", name, "\": expected data_offsets that are ", bytes,
-            " bytes apart for ", tensor.type, " ", shape.dump(), ", found ", offsets.dump());
+    fail_in(path, "tensor \"", shown_name(name), "\": expected data_offsets that are ", bytes,
+            " bytes apart for ", tensor.type, " ", shown_json(shape), ", found ",
+            shown_json(offsets));
   }
   return place;
 }
@@ -117,9 +120,7 @@ json parse_header(const std::filesystem::path& path, const std::string& text) {
             std::min<std::uint64_t>(kMostHeader, text.size() - kLengthBytes),
             " bytes, found one that says ", length);
   }
-  json header = json::parse(text.begin() + kLengthBytes,
-                            text.begin() + kLengthBytes + static_cast<std::ptrdiff_t>(length),
-                            nullptr, false);
+  json header = parsed_json(std::string_view(text).substr(kLengthBytes, length));
   if (!header.is_object()) fail_in(path, "expected a header that is a JSON object");
   return header;
 }
@@ -168,7 +169,8 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     }
     for (const auto& note : item.value().items()) {
       if (!item.value().is_object() || !note.value().is_string()) {
-        fail_in(path, kMetadata, ": expected an object of strings, found ", item.value().dump());
+        fail_in(path, kMetadata, ": expected an object of strings, found ",
+                shown_json(item.value()));
       }
       file.metadata[note.key()] = note.value();
     }
@@ -179,7 +181,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   std::uint64_t end = 0;
   for (const Place& place : places) {
     if (place.begin != end) {
-      fail_in(path, "tensor \"", place.name, "\": expected data from byte ", end,
+      fail_in(path, "tensor \"", shown_name(place.name), "\": expected data from byte ", end,
               " on, where the one before ends, found ", place.begin);
     }
     end = place.end;

@@ -86,4 +86,22 @@ std::string shown_json(const json& value) {
   return std::string(cut(line, kMost)) + "...";
 }
 
+std::string shown_name(const std::string& name) {
+  const std::string shown = shown_json(name);
+  return shown.back() == '"' ? shown.substr(1, shown.size() - 2) : shown.substr(1);
+}
+
+nlohmann::json parsed_json(std::string_view text) {
+  constexpr int kMostLevels = 100;
+  bool too_deep = false;
+  // What the callback says no to is not kept, however much of it there is.
+  const auto is_kept = [&too_deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep |= depth > kMostLevels;
+    return depth <= kMostLevels;
+  };
+  nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), is_kept, false);
+  if (too_deep) return nlohmann::json(nlohmann::json::value_t::discarded);
+  return value;
+}
+
 }  // namespace obverse::engine

@@ -59,15 +59,19 @@ int run(int argc, char** argv) {
       engine::load_model(folder, engine::Device::named(options.device),
                          options.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
   const auto tokenizer = tokenizer::Tokenizer::load(folder / "tokenizer.json");
-  const auto objective = objective_in_config(loaded.config);
+  const std::filesystem::path config_path = folder / "config.json";
+  const auto objective = objective_in_config(config_path, loaded.config);
+  const auto named = [&](const char* field) {
+    return tokens_in_config(config_path, loaded.config, field, loaded.model->config().vocabulary);
+  };
 
   TextModel text_model{
       *loaded.model, [&](const std::string& text) { return tokenizer.encode(text); },
       [&](std::int32_t token) {
         return tokenizer.is_special(token) ? std::string() : std::string(tokenizer.bytes_of(token));
       }};
-  text_model.end_tokens = tokens_in_config(loaded.config, "eos_token_id");
-  const auto begins = tokens_in_config(loaded.config, "bos_token_id");
+  text_model.end_tokens = named("eos_token_id");
+  const auto begins = named("bos_token_id");
   if (!begins.empty()) text_model.begin_token = begins.front();
   const auto exclude = [&text_model](std::int32_t token) {
     const auto& ends = text_model.end_tokens;
@@ -75,7 +79,7 @@ int run(int argc, char** argv) {
       text_model.excluded_tokens.push_back(token);
     }
   };
-  for (const std::int32_t pad : tokens_in_config(loaded.config, "pad_token_id")) exclude(pad);
+  for (const std::int32_t pad : named("pad_token_id")) exclude(pad);
   // What an objective adds to the vocabulary is no text.
   for (std::int64_t id = tokenizer.size(); id < loaded.model->config().vocabulary; ++id) {
     exclude(static_cast<std::int32_t>(id));

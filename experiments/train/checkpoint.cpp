@@ -5,6 +5,7 @@
 #include "engine/checkpoint/model_folder.h"
 #include "engine/checkpoint/weights.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/shown_json.h"
 
 namespace obverse::train {
 namespace {
@@ -55,7 +56,7 @@ void write_checkpoint(const engine::Transformer& model, const engine::Trainer& t
 
 RunState read_state(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kState;
-  const json fields = json::parse(engine::read_file(path), nullptr, false);
+  const json fields = engine::parsed_json(engine::read_file(path));
   if (!fields.is_object()) throw std::runtime_error(path.string() + ": expected a JSON object");
   const auto refuse = [&path](const std::string& field, const std::string& expected) {
     throw std::runtime_error(path.string() + ": " + field + ": expected " + expected);

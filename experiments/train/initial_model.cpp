@@ -37,7 +37,18 @@ void take_initial_architecture(Settings& settings) {
 
 void load_initial_weights(const engine::Transformer& model, const Settings& settings) {
   if (settings.initial.empty()) return;
-  engine::load_model_weights(model, engine::model_folder_in(settings.initial));
+  const std::filesystem::path folder = engine::model_folder_in(settings.initial);
+  nlohmann::json fields;
+  const engine::TransformerConfig there = engine::read_model_config(folder, fields);
+  const engine::TransformerConfig& here = model.config();
+  const std::string path = (folder / "config.json").string();
+  kernels::require(there.vocabulary == here.vocabulary, path, ": vocabulary: expected ",
+                   here.vocabulary, ", which texts, objective and settings ask for, found ",
+                   there.vocabulary);
+  kernels::require(there.context == here.context || here.position != engine::PositionKind::learned,
+                   path, ": context: expected ", here.context,
+                   ", which texts, objective and settings ask for, found ", there.context);
+  engine::load_model_weights(model, folder);
 }
 
 }  // namespace obverse::train

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "engine/files/atomic_file.h"
+#include "engine/files/shown_json.h"
 #include "engine/files/staged_file.h"
 
 namespace obverse::train {
@@ -28,8 +29,7 @@ std::size_t bytes_up_to(const std::string& text, std::int64_t done) {
   while (begin < text.size()) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;
-    const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                                  text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    const json line = engine::parsed_json(std::string_view(text).substr(begin, end - begin));
     const json step = line.is_object() ? line.value("step", json()) : json();
     if (!step.is_number_integer() || step.get<std::int64_t>() > done) break;
     begin = end + 1;
@@ -43,7 +43,7 @@ double number_in(const json& line, const char* field) {
   if (found != line.end() && found->is_null()) return std::nan("");
   if (found == line.end() || !found->is_number()) {
     throw std::invalid_argument(std::string(field) + ": expected a number, found " +
-                                (found == line.end() ? "none" : found->dump()));
+                                (found == line.end() ? "none" : engine::shown_json(*found)));
   }
   return found->get<double>();
 }
@@ -52,7 +52,7 @@ std::int64_t whole_number_in(const json& line, const char* field) {
   const auto found = line.find(field);
   if (found == line.end() || !found->is_number_integer()) {
     throw std::invalid_argument(std::string(field) + ": expected a whole number, found " +
-                                (found == line.end() ? "none" : found->dump()));
+                                (found == line.end() ? "none" : engine::shown_json(*found)));
   }
   return found->get<std::int64_t>();
 }
@@ -123,9 +123,7 @@ Metrics read_metrics(const std::filesystem::path& path) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;
     try {
-      read_line(json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                            text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false),
-                metrics);
+      read_line(engine::parsed_json(std::string_view(text).substr(begin, end - begin)), metrics);
     } catch (const std::invalid_argument& error) {
       fail_at(path, "line " + std::to_string(number) + ": " + error.what());
     }

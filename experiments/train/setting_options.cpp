@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "engine/files/atomic_file.h"
+#include "engine/files/shown_json.h"
 #include "experiments/support/command_line.h"
 
 namespace obverse::train {
@@ -51,7 +52,7 @@ json value_of(const Field& field, const std::string& text) {
 }
 
 json read_config(const std::filesystem::path& path) {
-  json config = json::parse(engine::read_file(path), nullptr, false);
+  json config = engine::parsed_json(engine::read_file(path));
   if (!config.is_object()) {
     throw std::runtime_error(path.string() + ": expected a JSON object of settings");
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "engine/files/shown_json.h"
 #include "kernels/core/check.h"
 
 namespace obverse::train {
@@ -141,7 +142,7 @@ void check_type(const Field& field, const json& value) {
                     : example.is_number_integer() ? value.is_number_integer()
                     : example.is_number()         ? value.is_number()
                                                   : value.is_string();
-  require(fits, field.name, ": expected ", kind_of(example), ", found ", value.dump());
+  require(fits, field.name, ": expected ", kind_of(example), ", found ", engine::shown_json(value));
 }
 
 // A word of an enumeration that has from_json; one that it does not know would be its first.
@@ -149,7 +150,7 @@ template <typename Value>
 Value word(const json& values, const char* name, const char* known) {
   const Value value = values.at(name).get<Value>();
   require(json(value) == values.at(name), name, ": expected ", known, ", found ",
-          values.at(name).dump());
+          engine::shown_json(values.at(name)));
   return value;
 }
 
@@ -164,7 +165,7 @@ std::int64_t number_in(const json& values, const char* name, std::int64_t least)
   const bool fits = !value.is_number_unsigned() || value.get<std::uint64_t>() <= kMost;
   const std::int64_t number = fits ? value.get<std::int64_t>() : kMost + 1;
   require(number >= least && number <= kMost, name, ": expected from ", least, " to ", kMost,
-          ", found ", value.dump());
+          ", found ", engine::shown_json(value));
   return number;
 }
 
@@ -172,7 +173,8 @@ std::int64_t number_in(const json& values, const char* name, std::int64_t least)
 double real_in(const json& values, const char* name, double low, double high, bool closed) {
   const double value = values.at(name).get<double>();
   require((closed ? value >= low : value > low) && value < high, name, ": expected from ", low,
-          closed ? "" : " (not included)", " to below ", high, ", found ", values.at(name).dump());
+          closed ? "" : " (not included)", " to below ", high, ", found ",
+          engine::shown_json(values.at(name)));
   return value;
 }
 
@@ -249,7 +251,8 @@ const Field* field_named(const std::string& name) {
 }
 
 Settings settings_of(const json& given) {
-  require(given.is_object(), "expected a JSON object of settings, found ", given.dump());
+  require(given.is_object(), "expected a JSON object of settings, found ",
+          engine::shown_json(given));
   Settings settings;
   json& values = settings.values;
   for (const Field& field : fields()) values[field.name] = field.usual;
@@ -265,8 +268,8 @@ Settings settings_of(const json& given) {
   }
   for (const auto& item : given.items()) {
     const Field* const field = field_named(item.key());
-    require(field != nullptr, item.key(), ": expected a setting that obverse-train --help names, ",
-            "found this one");
+    require(field != nullptr, engine::shown_name(item.key()),
+            ": expected a setting that obverse-train --help names, ", "found this one");
     if (item.value().is_null()) continue;
     check_type(*field, item.value());
     values[item.key()] = item.value();

@@ -78,6 +78,10 @@ TEST_CASE("a file that lies is one line that names it and the field", "[checkpoi
         "expected a header of at most 1 bytes, found one that says 2");
   CHECK(told(std::string(8, '\xff') + "{}") ==
         "expected a header of at most 2 bytes, found one that says 18446744073709551615");
+  CHECK(told(file_of("{\"w\": " + std::string(300'000, '[') + std::string(300'000, ']') + "}",
+                     0)) == "expected a header that is a JSON object");
+  CHECK(told(file_of(R"({"a\nb\u001b": 3})", 0)) ==
+        "tensor \"a\\nb\\u001b\": expected the field \"dtype\", found none");
   CHECK(told(file_of("[1]", 0)) == "expected a header that is a JSON object");
   CHECK(told(file_of("{\"w\":", 0)) == "expected a header that is a JSON object");
   CHECK(told(file_of("{\"w\": 3}", 0)) == "tensor \"w\": expected the field \"dtype\", found none");

@@ -49,5 +49,19 @@ TEST_CASE("a shown JSON value is one short line of UTF-8", "[shown_json]") {
   }
 }
 
+TEST_CASE("names are shown without quotes, and deep values are none", "[shown_json]") {
+  CHECK(shown_name("layers") == "layers");
+  CHECK(shown_name("a\nb\x1b[31m") == "a\\nb\\u001b[31m");
+  CHECK(shown_name(std::string(500, 'n')).size() < 90);
+  CHECK(parsed_json(R"({"a": [1, {"b": 2}]})").at("a").at(1).at("b") == 2);
+  CHECK(parsed_json("{").is_discarded());
+  const auto nested = [](std::size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  CHECK(parsed_json(nested(90)).is_array());
+  CHECK(parsed_json(nested(200)).is_discarded());
+  CHECK(parsed_json("{\"w\": " + nested(500'000) + "}").is_discarded());
+}
+
 }  // namespace
 }  // namespace obverse::engine

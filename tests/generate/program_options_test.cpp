@@ -183,18 +183,19 @@ TEST_CASE("a text's gaps are found", "[generate_options]") {
 TEST_CASE("a config names tokens by number or list", "[generate_options]") {
   using nlohmann::json;
   using Tokens = std::vector<std::int32_t>;
-  const json config = {{"one", 5},    {"several", {1, 2}}, {"none", nullptr},
-                       {"word", "x"}, {"below", -1},       {"mixed", {1, "x"}}};
-  CHECK(tokens_in_config(config, "one") == Tokens{5});
-  CHECK(tokens_in_config(config, "several") == Tokens{1, 2});
-  CHECK(tokens_in_config(config, "none").empty());
-  CHECK(tokens_in_config(config, "absent").empty());
-  CHECK_THROWS_WITH(tokens_in_config(config, "word"),
-                    "config.json: word: expected a token's number or a list of them, got \"x\"");
-  CHECK_THROWS_WITH(tokens_in_config(config, "below"),
-                    "config.json: below: expected a token's number or a list of them, got -1");
-  CHECK_THROWS_WITH(tokens_in_config(config, "mixed"),
-                    "config.json: mixed: expected a token's number or a list of them, got "
+  const json config = {{"one", 5},    {"several", {1, 2, 50256}}, {"none", nullptr}, {"word", "x"},
+                       {"below", -1}, {"mixed", {1, "x"}}};
+  CHECK(tokens_in_config("m/config.json", config, "one", 6) == Tokens{5});
+  CHECK(tokens_in_config("m/config.json", config, "several", 6) == Tokens{1, 2});
+  CHECK(tokens_in_config("m/config.json", config, "none", 6).empty());
+  CHECK(tokens_in_config("m/config.json", config, "absent", 6).empty());
+  CHECK_THROWS_WITH(
+      tokens_in_config("m/config.json", config, "word", 6),
+      "m/config.json: word: expected a token's number or a list of them, found \"x\"");
+  CHECK_THROWS_WITH(tokens_in_config("m/config.json", config, "below", 6),
+                    "m/config.json: below: expected a token's number or a list of them, found -1");
+  CHECK_THROWS_WITH(tokens_in_config("m/config.json", config, "mixed", 6),
+                    "m/config.json: mixed: expected a token's number or a list of them, found "
                     "[1,\"x\"]");
 }
 
@@ -205,18 +206,21 @@ TEST_CASE("the objective of a model is the one that its config tells", "[generat
         {"text_vocabulary", 100},
         {"text_longest", 17},
         {"special_tokens", {{"begin_of_text", -1}, {"end_of_text", 3}, {"mask", -1}}}}}};
-  const auto objective = objective_in_config(config);
+  const auto objective = objective_in_config("m/config.json", config);
   REQUIRE(objective != nullptr);
   CHECK(objective->name() == "infilling");
   CHECK(objective->specials().end_of_text == 3);
-  CHECK(objective_in_config(nlohmann::json::object()) == nullptr);
-  CHECK(objective_in_config({{"obverse", {{"architecture", 1}}}}) == nullptr);
+  CHECK(objective_in_config("m/config.json", nlohmann::json::object()) == nullptr);
+  CHECK(objective_in_config("m/config.json", {{"obverse", {{"architecture", 1}}}}) == nullptr);
   config["obverse"].erase("text_longest");
-  CHECK_THROWS_WITH(objective_in_config(config), ContainsSubstring("text_longest"));
+  CHECK_THROWS_WITH(objective_in_config("m/config.json", config),
+                    "m/config.json: obverse.text_longest: expected a whole number from 1 to "
+                    "16777216, found none");
   config["obverse"]["text_longest"] = 17;
   config["obverse"]["objective"] = "guessing";
-  CHECK_THROWS_WITH(objective_in_config(config),
-                    ContainsSubstring("config.json: obverse: [objective] expected one of"));
+  CHECK_THROWS_WITH(
+      objective_in_config("m/config.json", config),
+      ContainsSubstring("m/config.json: obverse.objective: [objective] expected one of"));
 }
 
 }  // namespace

@@ -365,6 +365,15 @@ TEST_CASE("a model that was trained can be trained on", "[train]") {
         "obverse-train: layers: expected 1, which the model in moved/checkpoints/step-00000040 "
         "has, found 7\n");
   CHECK_FALSE(fs::exists(work.at("fifth")));
+  // Weights of a causal model for one that reads both ways, but for a token that they do not have.
+  const Ended masked =
+      work.run(kSmall + "--initial moved --objective masked_uniform --output sixth");
+  CHECK(
+      masked.err ==
+      "obverse-train: moved/checkpoints/step-00000040/config.json: vocabulary: expected 21, which "
+      "texts, objective and settings ask for, found 20\n");
+  CHECK(work.run(kSmall + "--initial moved --objective prefix --output seventh --steps 1").status ==
+        0);
   const Ended refused = work.run(kSmall + "--initial nowhere --output third");
   CHECK(refused.status == 1);
   CHECK(refused.err.find("nowhere: expected a folder with a model's config.json") !=
