@@ -48,6 +48,13 @@ TEST_CASE("metrics come back, each step once", "[metrics]") {
   CHECK(metrics.steps.size() == 3);
   CHECK(metrics.steps.back().step == 3);
   CHECK(metrics.validations.size() == 1);
+  // Cut short behind all of what is kept: the next line begins where that one did.
+  const std::string whole = tests::read_file(path);
+  for (const char* cut : {"{", R"({"step": 3)", R"({"step": 3, "loss": 1.0})"}) {
+    tests::write_file(path, whole + cut);
+    MetricsFile(path).keep_up_to(3);
+    CHECK(tests::read_file(path) == whole);
+  }
   // A new run in the same folder.
   MetricsFile(path).keep_up_to(0);
   CHECK(read_metrics(path).steps.empty());
