@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "engine/data/next_token_source.h"
 #include "engine/data/packed_source.h"
 #include "engine/data/text_source.h"
 #include "engine/data/window_source.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/digest.h"
+#include "engine/files/shown_json.h"
 #include "kernels/core/check.h"
 
 namespace obverse::train {
@@ -103,6 +107,19 @@ void Texts::find_specials(const Settings& settings) {
     sizes_.vocabulary = settings.vocabulary;
     require(sizes_.vocabulary > 0, "tokenizer: expected one, or a vocabulary, found neither: how ",
             "many tokens the texts of ", data_, " have is not told");
+  }
+  // What obverse-tokenize put behind every text, which need not be the token of the usual name.
+  const fs::path told = fs::path(data_) / "texts.json";
+  if (settings.end_of_text < 0 && fs::exists(told)) {
+    const nlohmann::json fields = engine::parsed_json(engine::read_file(told));
+    const nlohmann::json id =
+        fields.is_object() ? fields.value("end_of_text", nlohmann::json()) : nlohmann::json();
+    if (!id.is_number_integer() || id < 0 || id >= sizes_.vocabulary) {
+      throw std::runtime_error(told.string() + ": end_of_text: expected an id below the " +
+                               "vocabulary of " + std::to_string(sizes_.vocabulary) + ", found " +
+                               engine::shown_json(id));
+    }
+    specials.end_of_text = id.get<std::int32_t>();
   }
   if (settings.end_of_text < 0) return;
   require(settings.end_of_text < sizes_.vocabulary,

@@ -2,6 +2,7 @@
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() is not in <csignal>
 
 #include <cstdint>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -286,12 +287,39 @@ TEST_CASE("masked tokens are read and not asked", "[train]") {
   }
   CHECK(nothing_asked > 10);
   CHECK(nothing_asked < 20);
+  const Ended other = work.run(kSmall + "--steps 1 --objective masked_uniform --output third");
+  CHECK(other.err ==
+        "obverse-train: objective: expected causal for token files with a loss mask, found "
+        "masked_uniform\n");
   mask("validation_000", 400, [](std::int64_t) { return false; });
   const Ended refused = work.run(kSmall + "--steps 20 --output other");
   CHECK(refused.status == 1);
   CHECK(refused.err ==
         "obverse-train: data: expected validation texts whose loss mask leaves a token of the "
         "first 8 examples, found none\n");
+}
+
+TEST_CASE("token files tell which token ends a text", "[train]") {
+  const Workplace work;
+  std::string command = kSmall + "--steps 1 ";
+  command.erase(command.find("--end-of-text 0 "), 16);
+  const auto told_end = [&](const std::string& more) {
+    const Ended ended = work.run(command + more);
+    CAPTURE(ended.err);
+    REQUIRE(ended.status == 0);
+    return json::parse(read_file(work.at("out/checkpoints/step-00000001/config.json")))
+        .value("eos_token_id", -1);
+  };
+  CHECK(told_end("") == -1);
+  tests::write_file(work.at("data/texts.json"), R"({"end_of_text": 7})");
+  fs::remove_all(work.at("out"));
+  CHECK(told_end("--packing documents") == 7);
+  fs::remove_all(work.at("out"));
+  CHECK(told_end("--end-of-text 0") == 0);
+  tests::write_file(work.at("data/texts.json"), R"({"end_of_text": 20})");
+  CHECK(work.run(command).err ==
+        "obverse-train: data/texts.json: end_of_text: expected an id below the vocabulary of 20, "
+        "found 20\n");
 }
 
 TEST_CASE("every objective trains on token files", "[train]") {
@@ -393,6 +421,21 @@ TEST_CASE("an export is what a run begins with and reads", "[train]") {
   CHECK(examples.tensors.at("inputs").shape == std::vector<std::int64_t>{4, 4, 16});
   CHECK(examples.tensors.at("validation_targets").shape == std::vector<std::int64_t>{8, 16});
   CHECK(examples.tensors.at("learning_rates").shape == std::vector<std::int64_t>{4});
+  // Whole texts begin with the token that stands before each, or with their own first one.
+  for (const bool before : {false, true}) {
+    const auto texts = exported(std::string("--packing none --output exported --delimiter ") +
+                                    (before ? "before" : "behind"),
+                                "examples.safetensors");
+    const std::string& bytes = texts.tensors.at("inputs").bytes;
+    int begin_with_end = 0;
+    for (std::size_t example = 0; example < 16; ++example) {
+      std::int32_t first = -1;
+      std::memcpy(&first, bytes.data() + example * 16 * sizeof first, sizeof first);
+      begin_with_end += first == kEnd ? 1 : 0;
+    }
+    // Texts of 23 tokens are cut after 17.
+    CHECK((begin_with_end > 0) == before);
+  }
   const auto drawn = exported("--output exported", "model/model.safetensors");
   const auto other = exported("--output exported --seed 1", "model/model.safetensors");
   const auto read = exported("--output exported --initial out", "model/model.safetensors");
