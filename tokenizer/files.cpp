@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 namespace obverse::tokenizer {
@@ -29,8 +27,9 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
+constexpr std::size_t kMost = 48;
+
 void append_short(std::string_view text, std::string& line) {
-  constexpr std::size_t kMost = 48;
   for (const char letter : text.substr(0, kMost)) {
     // Bytes that are no ASCII could be cut in two, or be no UTF-8 at all.
     line += letter >= ' ' && letter != '\x7F' ? letter : '.';
@@ -38,15 +37,58 @@ void append_short(std::string_view text, std::string& line) {
   if (text.size() > kMost) line += "...";
 }
 
+// The beginning of a value, more than kMost bytes of it where it has them; what is nested in
+// `levels` others is told by its kind. dump() calls itself for each level, which ends the program
+// where brackets are nested deeply.
+void append_json(const nlohmann::json& value, int levels, std::string& text) {
+  const auto dumped = [](const nlohmann::json& plain) {
+    return plain.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  if (!value.is_structured()) {
+    text += dumped(value);
+  } else if (levels == 0) {
+    text += value.is_array() ? "an array" : "an object";
+  } else {
+    text += value.is_array() ? '[' : '{';
+    const char* separator = "";
+    for (const auto& item : value.items()) {
+      if (text.size() > kMost) return;
+      text += separator;
+      separator = ",";
+      if (value.is_object()) text += dumped(item.key()) + ":";
+      append_json(item.value(), levels - 1, text);
+    }
+    text += value.is_array() ? ']' : '}';
+  }
+}
+
 }  // namespace
 
+fs::file_type file_type(const fs::path& path) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  if (type == fs::file_type::none) fail_at(path, "cannot be read", error.value());
+  return type;
+}
+
 std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail_at(path, "cannot be read", errno);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || file.bad()) fail_at(path, "cannot be read", errno);
-  return std::move(text).str();
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A stream would take a folder, and a file whose disk fails midway, for one that ends there.
+  std::string text;
+  std::size_t size = 0;
+  ssize_t count = file < 0 ? -1 : 1;
+  while (count > 0) {
+    if (size == text.size()) text.resize(std::max<std::size_t>(2 * size, 1 << 16));
+    do {
+      count = ::read(file, text.data() + size, text.size() - size);
+    } while (count < 0 && errno == EINTR);
+    if (count > 0) size += static_cast<std::size_t>(count);
+  }
+  const int error = errno;
+  if (file >= 0) ::close(file);
+  if (count < 0) fail_at(path, "cannot be read", error);
+  text.resize(size);
+  return text;
 }
 
 void replace_whole(const fs::path& path, std::string_view text) {
@@ -105,8 +147,9 @@ std::string shown(std::string_view text) {
 }
 
 std::string shown_json(const nlohmann::json& value) {
-  std::string line;
-  append_short(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), line);
+  std::string text, line;
+  append_json(value, 2, text);
+  append_short(text, line);
   return line;
 }
 

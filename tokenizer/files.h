@@ -14,6 +14,10 @@
 
 namespace obverse::tokenizer {
 
+// What `path` is, behind links; file_type::not_found where nothing is there. Throws
+// std::runtime_error, one line that names it, where that cannot be told.
+std::filesystem::file_type file_type(const std::filesystem::path& path);
+
 // All bytes of a file. Throws std::runtime_error, one line that names it.
 std::string read_whole(const std::filesystem::path& path);
 
@@ -31,7 +35,8 @@ std::string json_string(std::string_view text);
 // each that is added.
 std::string tokens_object(const std::vector<std::string>& written);
 
-// A text or JSON value on one line, cut short where it is long, for a message.
+// A text or JSON value on one line, cut short where it is long, for a message. Of a value what is
+// nested in two others is told by its kind, as "an array".
 std::string shown(std::string_view text);
 std::string shown_json(const nlohmann::json& value);
 

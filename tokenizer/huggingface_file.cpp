@@ -192,6 +192,16 @@ void read_tokens(const Field& root, Vocabulary& vocabulary) {
   }
 }
 
+// Far more than any post-processor has, and far fewer than dump() can call itself for.
+constexpr int kMostLevels = 64;
+
+bool is_nested_deeper(const Json& value, int levels) {
+  if (!value.is_structured()) return false;
+  return levels == 0 || std::any_of(value.begin(), value.end(), [levels](const Json& part) {
+           return is_nested_deeper(part, levels - 1);
+         });
+}
+
 nlohmann::ordered_json byte_level(bool splits) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", false},
@@ -225,6 +235,11 @@ Vocabulary read_huggingface_file(const fs::path& path) {
   if (!add_rules(root.object("pre_tokenizer"), vocabulary.rules)) {
     root.fail("pre_tokenizer", "ByteLevel, alone or at the end of a Sequence",
               json.at("pre_tokenizer"));
+  }
+  if (is_nested_deeper(root.at("post_processor"), kMostLevels)) {
+    root.fail("post_processor",
+              "values nested in at most " + std::to_string(kMostLevels) + " others",
+              root.at("post_processor"));
   }
   vocabulary.post_processor = root.at("post_processor").dump();
   return vocabulary;

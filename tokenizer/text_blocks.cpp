@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tokenizer/files.h"
 #include "tokenizer/jsonl.h"
 #include "tokenizer/pretokenizer.h"
 
@@ -53,17 +54,27 @@ std::size_t behind_blank_line(std::string_view text) {
 
 std::vector<fs::path> text_paths(const fs::path& input, const std::string& extension) {
   if (input == "-") return {input};
-  if (!fs::exists(input)) {
-    throw std::runtime_error(input.string() + ": expected a file or folder, got nothing there");
+  switch (file_type(input)) {
+    case fs::file_type::not_found:
+      throw std::runtime_error(input.string() + ": expected a file or folder, got nothing there");
+    case fs::file_type::directory:
+      break;
+    default:
+      return {input};
   }
-  if (!fs::is_directory(input)) return {input};
   std::vector<fs::path> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(input)) {
-    const std::string name = entry.path().filename().string();
+  std::error_code error;
+  fs::recursive_directory_iterator entry(input, error);
+  if (error) fail_to_read(input.string(), error.value());
+  while (entry != fs::recursive_directory_iterator()) {
+    const fs::path path = entry->path();
+    const std::string name = path.filename().string();
     const bool fits =
         name.size() >= extension.size() &&
         name.compare(name.size() - extension.size(), extension.size(), extension) == 0;
-    if (fits && entry.is_regular_file()) paths.push_back(entry.path());
+    if (fits && file_type(path) == fs::file_type::regular) paths.push_back(path);
+    entry.increment(error);  // opens the folder that `path` is
+    if (error) fail_to_read(path.string(), error.value());
   }
   if (paths.empty()) {
     throw std::runtime_error(input.string() + ": expected files *" + extension +

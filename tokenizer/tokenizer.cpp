@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tokenizer/encoder.h"
+#include "tokenizer/files.h"
 #include "tokenizer/gpt2_files.h"
 #include "tokenizer/huggingface_file.h"
 #include "tokenizer/model.h"
@@ -16,19 +17,23 @@ namespace fs = std::filesystem;
 
 Vocabulary read_vocabulary(const fs::path& path, std::string& file) {
   file = path.string();
-  if (!fs::exists(path)) {
+  const fs::file_type type = file_type(path);
+  if (type == fs::file_type::not_found) {
     throw std::runtime_error(file + ": expected a tokenizer's folder or file, got nothing there");
   }
-  if (!fs::is_directory(path)) {
+  if (type != fs::file_type::directory) {
     const std::optional<Gpt2Files> files = gpt2_files_of(path);
     return files ? read_gpt2_files(*files) : read_huggingface_file(path);
   }
-  if (fs::exists(path / "tokenizer.json")) {
+  const auto is_there = [&path](const char* name) {
+    return file_type(path / name) != fs::file_type::not_found;
+  };
+  if (is_there("tokenizer.json")) {
     file = (path / "tokenizer.json").string();
     return read_huggingface_file(path / "tokenizer.json");
   }
   for (const char* merges : {"vocab.bpe", "merges.txt"}) {
-    if (fs::exists(path / merges)) return read_gpt2_files(*gpt2_files_of(path / merges));
+    if (is_there(merges)) return read_gpt2_files(*gpt2_files_of(path / merges));
   }
   throw std::runtime_error(file +
                            ": expected tokenizer.json, vocab.bpe or merges.txt, got none of them");

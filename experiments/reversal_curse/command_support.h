@@ -10,7 +10,6 @@
 namespace obverse::reversal {
 
 using experiments::parse_or_help;
-using experiments::tell_full_files_as_errors;
 
 // Writes summary.json, report.html, tables/ and figures/ of a folder's results; gives back the
 // summary.

@@ -67,7 +67,6 @@ GridRun run_grid(const std::vector<RunSettings>& runs, const std::string& preset
   // Read when CUDA starts; no other thread runs yet.
   if (runs.front().device == "cuda") setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
 
-  tell_full_files_as_errors();
   RunStore store(folder, grid);
   if (store.size() > 0 && store.size() < static_cast<int>(runs.size())) {
     std::printf("%s holds %d of %zu runs; going on\n", folder.c_str(), store.size(), runs.size());

@@ -75,7 +75,6 @@ int probe_command(int argc, char** argv) {
   if (!parsed) return 0;
   const std::filesystem::path folder = (*parsed)["output"].as<std::string>();
   const ProbeTask task = task_of(*parsed);
-  tell_full_files_as_errors();
   const ProbeTally tally = run_probes(folder, task);
   if (tally.stopped) {
     std::printf("stopped: %d probes are kept in %s; the same command goes on from there\n",

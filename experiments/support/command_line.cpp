@@ -1,5 +1,8 @@
 #include "experiments/support/command_line.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -7,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <typeinfo>
 
 namespace obverse::experiments {
 
@@ -34,15 +38,25 @@ std::string option_of(int argc, char** argv, const std::string& message) {
   return "";
 }
 
+// Whether an option's value is one text, in which commas are letters like any other.
+bool is_one_text(const cxxopts::ParseResult& parsed, const std::string& name) {
+  try {
+    parsed[name].as<std::string>();
+    return true;
+  } catch (const std::bad_cast&) {
+    return false;
+  }
+}
+
 // An option that is given has a value, and a list no empty item: a script's unset variable must not
-// be taken for an option that was left out.
-void check_no_empty_values(const cxxopts::ParseResult& parsed) {
+// be taken for an option that was left out. `positional` is a list of whole texts.
+void check_no_empty_values(const cxxopts::ParseResult& parsed, const std::string& positional) {
   for (const cxxopts::KeyValue& argument : parsed.arguments()) {
     const std::string& value = argument.value();
-    const bool is_path = argument.key() == "output" || argument.key() == "data";
     const bool has_gap =
-        !is_path && !value.empty() &&
-        (value.find(",,") != std::string::npos || value.front() == ',' || value.back() == ',');
+        !value.empty() &&
+        (value.find(",,") != std::string::npos || value.front() == ',' || value.back() == ',') &&
+        argument.key() != positional && !is_one_text(parsed, argument.key());
     if (value.empty() || has_gap) {
       throw UsageError("expected a value " + std::string(has_gap ? "at every place of" : "behind") +
                        " --" + argument.key() + ", got '" + value + "'; see --help");
@@ -62,6 +76,15 @@ std::string quoted(const std::string& argument) {
   return text + "'";
 }
 
+// A descriptor that is closed is the next file's, in which all that is printed would end up. One
+// that only writes: to read a standard input that is none stays an error.
+void open_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // The lowest that is free, thus this one; it stays open for as long as the program runs.
+    if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF) ::open("/dev/null", O_WRONLY);
+  }
+}
+
 // What was printed is on its way only once it is flushed: a full disk must not look like success.
 int flushed(const std::string& program, int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
@@ -72,8 +95,9 @@ int flushed(const std::string& program, int status) {
 
 }  // namespace
 
-std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int argc,
-                                                  char** argv) {
+std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int argc, char** argv,
+                                                  const std::string& positional) {
+  if (!positional.empty()) options.parse_positional({positional});
   try {
     cxxopts::ParseResult parsed = options.parse(argc, argv);
     if (parsed.count("help") > 0) {
@@ -83,7 +107,7 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
     if (!parsed.unmatched().empty()) {
       throw UsageError("unexpected argument '" + parsed.unmatched().front() + "'; see --help");
     }
-    check_no_empty_values(parsed);
+    check_no_empty_values(parsed, positional);
     return parsed;
   } catch (const UsageError&) {
     throw;
@@ -92,7 +116,14 @@ std::optional<cxxopts::ParseResult> parse_or_help(cxxopts::Options& options, int
   }
 }
 
-void tell_full_files_as_errors() { std::signal(SIGXFSZ, SIG_IGN); }
+std::vector<std::string> whole_arguments(const cxxopts::ParseResult& parsed,
+                                         const std::string& name) {
+  std::vector<std::string> values;
+  for (const cxxopts::KeyValue& argument : parsed.arguments()) {
+    if (argument.key() == name) values.push_back(argument.value());
+  }
+  return values;
+}
 
 std::string command_line_of(const std::string& program, int argc, char** argv) {
   std::string line = program;
@@ -102,6 +133,8 @@ std::string command_line_of(const std::string& program, int argc, char** argv) {
 
 int run_program(const std::string& program, const char* memory_advice,
                 const std::function<int()>& body) {
+  open_closed_streams();
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return flushed(program, body());
   } catch (const UsageError& error) {

@@ -54,8 +54,8 @@ tokenizer::Tokenizer tokenizer_option(const cxxopts::ParseResult& parsed) {
 std::vector<tokenizer::TextFile> text_files(const cxxopts::ParseResult& parsed,
                                             tokenizer::DocumentKind kind,
                                             const std::string& extension) {
-  const auto inputs = parsed.count("files") > 0 ? parsed["files"].as<std::vector<std::string>>()
-                                                : std::vector<std::string>{"-"};
+  std::vector<std::string> inputs = experiments::whole_arguments(parsed, "files");
+  if (inputs.empty()) inputs = {"-"};
   std::vector<tokenizer::TextFile> files;
   for (const std::string& input : inputs) {
     for (const auto& path : tokenizer::text_paths(input, extension)) files.push_back({path, kind});

@@ -57,8 +57,7 @@ int decode_command(int argc, char** argv) {
                         cxxopts::value<std::vector<std::string>>(), "FILE")(
       "tokenizer", "tokenizer.json, vocab.bpe, or the folder of it", cxxopts::value<std::string>(),
       "PATH")("jsonl", "Read {\"ids\"} lines and write {\"text\"} lines")("help", "This text");
-  options.parse_positional({"files"});
-  const auto parsed = parse_or_help(options, argc, argv);
+  const auto parsed = parse_or_help(options, argc, argv, "files");
   if (!parsed) return 0;
   const bool jsonl = parsed->count("jsonl") > 0;
   const tokenizer::Tokenizer tokenizer = tokenizer_option(*parsed);

@@ -54,7 +54,6 @@ cxxopts::Options describe_options() {
       text(), "R")("seed", "With --output: of the draw of these documents (0)", text(), "N")(
       "shard-tokens", "With --output: tokens of a file, about (100000000)", text(), "N")(
       "help", "This text");
-  options.parse_positional({"files"});
   return options;
 }
 
@@ -180,7 +179,7 @@ void write_shards(const cxxopts::ParseResult& parsed, const tokenizer::Tokenizer
 
 int encode_command(int argc, char** argv) {
   cxxopts::Options options = describe_options();
-  const auto parsed = parse_or_help(options, argc, argv);
+  const auto parsed = parse_or_help(options, argc, argv, "files");
   if (!parsed) return 0;
   const DocumentKind kind = document_option(*parsed);
   const std::int64_t times = number_option(*parsed, "timing", 0, 1, 1000);

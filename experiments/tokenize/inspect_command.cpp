@@ -104,8 +104,7 @@ int inspect_command(int argc, char** argv) {
       cxxopts::value<std::string>(),
       "END")("threads", "Threads that encode (one a processor)", cxxopts::value<std::string>(),
              "N")("help", "This text");
-  options.parse_positional({"files"});
-  const auto parsed = parse_or_help(options, argc, argv);
+  const auto parsed = parse_or_help(options, argc, argv, "files");
   if (!parsed) return 0;
   const std::int64_t longest = number_option(*parsed, "longest", 10, 0, INT32_MAX);
   tokenizer::DocumentOptions encoding;

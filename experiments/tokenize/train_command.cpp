@@ -2,9 +2,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
+#include <system_error>
 
 #include "experiments/tokenize/command_support.h"
 #include "experiments/tokenize/commands.h"
+#include "experiments/tokenize/made_folders.h"
 #include "tokenizer/train.h"
 
 namespace obverse::tokenize {
@@ -89,7 +91,8 @@ int train_command(int argc, char** argv) {
     throw UsageError(error.what());
   }
   const std::filesystem::path output = (*parsed)["output"].as<std::string>();
-  if (std::filesystem::exists(output) && !std::filesystem::is_directory(output)) {
+  std::error_code error;  // of what cannot be there is told when it is to be made
+  if (std::filesystem::exists(output, error) && !std::filesystem::is_directory(output, error)) {
     throw UsageError("expected --output to be a folder, got the file " + output.string());
   }
 
@@ -102,8 +105,10 @@ int train_command(int argc, char** argv) {
         {[&counting](std::uint64_t done, std::uint64_t all) { counting.show(done, all); },
          [&merging](std::uint64_t done, std::uint64_t all) { merging.show(done, all); }});
   }();
+  MadeFolders folders(output, output);
   trained.tokenizer.save(output);
   if (format == "gpt2") trained.tokenizer.save_gpt2(output);
+  folders.keep();
   std::printf("%zu files, %.1f MB, %llu pre-tokens, %llu of them distinct\n", files.size(),
               static_cast<double>(trained.bytes) / 1e6,
               static_cast<unsigned long long>(trained.words),

@@ -93,7 +93,6 @@ int export_command(int argc, char** argv) {
     std::fputs(kExamples, stdout);
     return 0;
   }
-  experiments::tell_full_files_as_errors();
   Settings settings = settings_of(*parsed);
   take_initial_architecture(settings);
   const Texts texts(settings);

@@ -1,6 +1,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "engine/files/atomic_file.h"
 #include "experiments/support/command_line.h"
@@ -20,11 +23,13 @@ Examples:
 
 // A run's folder, or its metrics.jsonl.
 fs::path metrics_path(const fs::path& given) {
-  return fs::is_directory(given) ? given / "metrics.jsonl" : given;
+  std::error_code ignored;  // what is not to be read is told by who reads it
+  return fs::is_directory(given, ignored) ? given / "metrics.jsonl" : given;
 }
 
 std::string name_of(const fs::path& given) {
-  fs::path folder = fs::is_directory(given) ? given : given.parent_path();
+  std::error_code ignored;
+  fs::path folder = fs::is_directory(given, ignored) ? given : given.parent_path();
   if (!folder.has_filename()) folder = folder.parent_path();  // "runs/small/"
   const std::string name = folder.filename().string();
   return name.empty() || name == "." ? fs::absolute(given).parent_path().filename().string() : name;
@@ -41,28 +46,27 @@ int plot_command(int argc, char** argv) {
                         cxxopts::value<std::vector<std::string>>(), "RUN ...")(
       "output", "The page; usually curves.html in the first run's folder",
       cxxopts::value<std::string>(), "FILE")("help", "This text");
-  options.parse_positional({"runs"});
-  const auto parsed = experiments::parse_or_help(options, argc, argv);
+  const auto parsed = experiments::parse_or_help(options, argc, argv, "runs");
   if (!parsed) {
     std::fputs(kExamples, stdout);
     return 0;
   }
-  if (parsed->count("runs") == 0) {
+  const std::vector<std::string> given_runs = experiments::whole_arguments(*parsed, "runs");
+  if (given_runs.empty()) {
     throw experiments::UsageError("expected the folder of a run to plot; see --help");
   }
   std::vector<NamedRun> runs;
-  for (const std::string& given : (*parsed)["runs"].as<std::vector<std::string>>()) {
+  for (const std::string& given : given_runs) {
     const fs::path path = metrics_path(given);
     runs.push_back({name_of(given), read_metrics(path)});
     if (runs.back().metrics.steps.empty()) {
       throw std::runtime_error(path.string() + ": expected at least one step, found none");
     }
   }
-  const fs::path first = metrics_path((*parsed)["runs"].as<std::vector<std::string>>().front());
+  const fs::path first = metrics_path(given_runs.front());
   const fs::path output = parsed->count("output") > 0
                               ? fs::path((*parsed)["output"].as<std::string>())
                               : first.parent_path() / "curves.html";
-  experiments::tell_full_files_as_errors();
   engine::write_atomically(output, curves_page(runs));
   std::printf("%s\n", output.c_str());
   return 0;

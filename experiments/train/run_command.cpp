@@ -45,7 +45,6 @@ int run_command(int argc, char** argv) {
     print_objectives();
     return 0;
   }
-  experiments::tell_full_files_as_errors();
   const RunOutcome outcome = run_training(settings_of(*parsed), stdout);
   // As a shell tells of a program that a signal ended.
   constexpr int kInterrupted = 130;

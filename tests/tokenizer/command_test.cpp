@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "engine/data/token_shards.h"
-#include "tests/support/workplace.h"
-#include "tests/tokenizer/small_tokenizer.h"
+#include "tests/tokenizer/workplace.h"
 
 namespace obverse::tokenizer {
 namespace {
@@ -17,37 +16,6 @@ using tests::Ended;
 using tests::lines_in;
 using tests::read_file;
 using tests::write_file;
-
-class Workplace : public tests::Workplace {
- public:
-  Workplace() : tests::Workplace("obverse-tokenize") {}
-
-  Ended run(const std::string& arguments, const std::string& input = "") const {
-    write_file(at("stdin"), input);
-    return tests::Workplace::run(arguments, ":", "stdin");
-  }
-
-  // A tokenizer in t/, of kSomeText in corpus/.
-  void train() const {
-    fs::create_directories(at("corpus/deep"));
-    write_file(at("corpus/deep/a.txt"), kSomeText);
-    const Ended ended = run("train --input corpus --vocabulary 300 --least-count 1 --output t");
-    INFO(ended.err);
-    REQUIRE(ended.status == 0);
-  }
-
-  // One line on stderr, the exit status, and no output folder.
-  void check_refused(const std::string& arguments, int status, const std::string& words,
-                     const std::string& input = "") const {
-    const Ended ended = run(arguments, input);
-    INFO(arguments << "\n" << ended.err);
-    CHECK(ended.status == status);
-    CHECK(lines_in(ended.err) == 1);
-    CHECK(ended.err.rfind("obverse-tokenize: ", 0) == 0);
-    CHECK(ended.err.find(words) != std::string::npos);
-    CHECK_FALSE(fs::exists(at("out")));
-  }
-};
 
 TEST_CASE("help says what there is", "[command]") {
   const Workplace work;
