@@ -1,5 +1,7 @@
 #include "experiments/tokenize/shard_folder.h"
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -17,32 +19,64 @@ namespace fs = std::filesystem;
   throw std::runtime_error(path.string() + ": " + what);
 }
 
+// The folder that is meant: behind links, without "." and "..", and without a separator at its end,
+// behind which there would be no name.
+fs::path place_of(const fs::path& folder) {
+  std::error_code error;
+  fs::path place = fs::weakly_canonical(fs::absolute(folder, error), error);
+  if (error) fail_at(folder, "cannot be made: " + error.message());
+  return place.has_filename() ? place : place.parent_path();
+}
+
+// What only the renaming would find, after all the work.
+void check_place(const fs::path& place, const fs::path& folder) {
+  const std::string expected = "expected no folder, or an empty one, for token files";
+  std::error_code error;
+  // A link that leads somewhere is no part of a place.
+  switch (fs::symlink_status(place, error).type()) {
+    case fs::file_type::not_found:
+      return;
+    case fs::file_type::directory:
+      break;
+    case fs::file_type::none:
+      fail_at(folder, "cannot be made: " + error.message());
+    case fs::file_type::symlink:
+      fail_at(folder, expected + ", got a link to nothing");
+    default:
+      fail_at(folder, expected + ", got a file");
+  }
+  const bool is_empty = fs::is_empty(place, error);
+  if (error) fail_at(folder, "cannot be read: " + error.message());
+  if (!is_empty) fail_at(folder, expected);
+  struct stat there = {}, above = {};
+  if (::stat(place.c_str(), &there) == 0 && ::stat(place.parent_path().c_str(), &above) == 0 &&
+      there.st_dev != above.st_dev) {
+    fail_at(folder,
+            expected + ", got a mount point, which cannot be replaced; name a folder in it");
+  }
+}
+
 }  // namespace
 
 ShardFolder::ShardFolder(fs::path folder, const tokenizer::Tokenizer& tokenizer,
                          const ShardOptions& options)
     : folder_(std::move(folder)),
-      unfinished_(folder_.string() + ".unfinished"),
+      place_(place_of(folder_)),
       vocabulary_(tokenizer.size()),
       options_(options) {
-  std::error_code error;
-  if (fs::exists(folder_, error) && !fs::is_empty(folder_, error)) {
-    fail_at(folder_, "expected no folder, or an empty one, for token files");
-  }
-  fs::remove_all(unfinished_, error);
-  fs::create_directories(unfinished_, error);
-  if (error) fail_at(folder_, "cannot be made: " + error.message());
-  tokenizer.save(unfinished_);
+  check_place(place_, folder_);
+  parents_.emplace(place_.parent_path(), folder_);
+  unfinished_.emplace(place_.string() + ".unfinished", folder_);
+  // Another program may have finished it before this one had its claim.
+  check_place(place_, folder_);
+  tokenizer.save(unfinished_->path());
 }
 
 ShardFolder::~ShardFolder() {
-  if (finished_) return;
   for (Split* split : {&training_, &validation_}) {
     split->writer.reset();
     split->mask.reset();
   }
-  std::error_code ignored;
-  fs::remove_all(unfinished_, ignored);
 }
 
 void ShardFolder::Split::finish_shard() {
@@ -65,8 +99,8 @@ ShardFolder::Split& ShardFolder::split_of_document() {
   if (!split.writer) {
     char name[48];
     std::snprintf(name, sizeof name, "%s_%03d.bin", split.name, split.shards++);
-    split.writer.emplace(unfinished_ / name, vocabulary_);
-    if (options_.masked) split.mask.emplace(engine::mask_path(unfinished_ / name));
+    split.writer.emplace(unfinished_->path() / name, vocabulary_);
+    if (options_.masked) split.mask.emplace(engine::mask_path(unfinished_->path() / name));
   }
   return split;
 }
@@ -77,6 +111,7 @@ void ShardFolder::add(const tokenizer::IdPart& part) {
     if (open_ == nullptr) open_ = &split_of_document();
     open_->writer->append({part.ids, count});
     open_->tokens += count;
+    open_->text_tokens += count - (part.ends_document ? 1 : 0);
     if (open_->mask) {
       counts_.assign(part.count, part.asked ? 1 : 0);
       open_->mask->append({counts_.data(), count});
@@ -86,17 +121,14 @@ void ShardFolder::add(const tokenizer::IdPart& part) {
 }
 
 ShardFolder::Totals ShardFolder::finish() {
-  if (training_.tokens == 0) {
+  if (training_.text_tokens == 0) {
     fail_at(folder_, "expected texts for training, found none of at least one token");
   }
   training_.finish_shard();
   validation_.finish_shard();
-  std::error_code error;
-  fs::remove(folder_, error);  // an empty one
-  fs::rename(unfinished_, folder_, error);
-  if (error) fail_at(folder_, "cannot be made: " + error.message());
-  finished_ = true;
-  engine::sync_folder(fs::absolute(folder_).parent_path());
+  unfinished_->rename(place_);
+  parents_->keep();
+  engine::sync_folder(place_.parent_path());
   return {training_.tokens, validation_.tokens, training_.documents, validation_.documents};
 }
 

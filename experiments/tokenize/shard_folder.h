@@ -9,6 +9,8 @@
 
 #include "engine/data/loss_mask.h"
 #include "engine/data/token_file.h"
+#include "experiments/tokenize/claimed_folder.h"
+#include "experiments/tokenize/made_folders.h"
 #include "tokenizer/encode_documents.h"
 #include "tokenizer/tokenizer.h"
 
@@ -21,11 +23,12 @@ struct ShardOptions {
   bool masked = false;  // a loss mask beside each file
 };
 
-// Written beside its place and renamed when all of it is there: a folder that is there is whole.
+// Written beside its place, as PLACE.unfinished, and renamed when all of it is there: a folder that
+// is there is whole.
 class ShardFolder {
  public:
-  // Throws std::runtime_error, one line, where `folder` exists and holds anything, or cannot be
-  // made.
+  // Throws std::runtime_error, one line, where `folder` is a file, holds anything, is a mount
+  // point, cannot be made, or is being written by another program.
   ShardFolder(std::filesystem::path folder, const tokenizer::Tokenizer& tokenizer,
               const ShardOptions& options);
   // Removes what is not finished.
@@ -33,20 +36,21 @@ class ShardFolder {
   ShardFolder(const ShardFolder&) = delete;
   ShardFolder& operator=(const ShardFolder&) = delete;
 
-  // As tokenizer::IdSink.
+  // As tokenizer::IdSink. REQUIRES: documents that end with their end-of-text token.
   void add(const tokenizer::IdPart& part);
 
   struct Totals {
     std::int64_t training_tokens = 0, validation_tokens = 0;
     std::int64_t training_documents = 0, validation_documents = 0;
   };
-  // Throws std::runtime_error where there was no text for training.
+  // Throws std::runtime_error where there was no text for training: documents are nothing but their
+  // end-of-text tokens.
   Totals finish();
 
  private:
   struct Split {
     const char* name;
-    std::int64_t tokens = 0, documents = 0;
+    std::int64_t tokens = 0, text_tokens = 0, documents = 0;
     int shards = 0;
     std::optional<engine::TokenFileWriter> writer;
     std::optional<engine::LossMaskWriter> mask;
@@ -54,14 +58,15 @@ class ShardFolder {
   };
   Split& split_of_document();
 
-  std::filesystem::path folder_, unfinished_;
+  std::filesystem::path folder_, place_;  // as it was given, and what is meant
+  std::optional<MadeFolders> parents_;
+  std::optional<ClaimedFolder> unfinished_;
   std::int64_t vocabulary_;
   ShardOptions options_;
   Split training_{"train"}, validation_{"validation"};
   Split* open_ = nullptr;  // the split of a document that has begun
   std::uint64_t document_ = 0;
   std::vector<std::uint8_t> counts_;  // of a part
-  bool finished_ = false;
 };
 
 }  // namespace obverse::tokenize
