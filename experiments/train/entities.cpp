@@ -1,5 +1,7 @@
 #include "experiments/train/entities.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace obverse::train {
@@ -22,64 +24,68 @@ bool is_capital(std::string_view text) {
   return byte(0) == 0xD0 && byte(1) >= 0x80 && byte(1) <= 0xAF;
 }
 
+bool ends_sentence(char byte) { return byte == '.' || byte == '!' || byte == '?' || byte == '\n'; }
+
+std::size_t end_of_word(std::string_view text, std::size_t begin) {
+  while (begin < text.size() && is_letter(static_cast<unsigned char>(text[begin]))) ++begin;
+  return begin;
+}
+
+// Calls visit(begin, end) for each name of a text.
+template <typename Visit>
+void for_each_name(std::string_view text, const Visit& visit) {
+  bool sentence_begins = true;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = end_of_word(text, at);
+    if (end == at) {
+      sentence_begins |= ends_sentence(text[at]);
+      ++at;
+      continue;
+    }
+    if (is_capital(text.substr(at))) {
+      // Further words, each behind one space.
+      int words = 1;
+      while (end + 1 < text.size() && text[end] == ' ' && is_capital(text.substr(end + 1))) {
+        end = end_of_word(text, end + 1);
+        ++words;
+      }
+      if (words > 1 || !sentence_begins) visit(at, end);
+    }
+    sentence_begins = false;
+    at = end;
+  }
+}
+
 }  // namespace
 
 EntityFinder::EntityFinder(const tokenizer::Tokenizer& tokenizer) {
   for (std::int64_t id = 0; id < tokenizer.size(); ++id) {
-    Kind kind;
     const auto token = static_cast<std::int32_t>(id);
-    std::string_view text = tokenizer.bytes_of(token);
-    if (tokenizer.is_special(token) || text.empty()) {
-      kind.ends_sentence = true;
-      kinds_.push_back(kind);
-      continue;
-    }
-    const bool spaced = text.front() == ' ';
-    if (spaced) text.remove_prefix(1);
-    kind.in_word = !text.empty() && is_letter(static_cast<unsigned char>(text.front()));
-    kind.begins_word = spaced && kind.in_word;
-    kind.capital = is_capital(text);
-    const char last = text.empty() ? ' ' : text.back();
-    kind.ends_sentence = last == '.' || last == '!' || last == '?' || last == '\n';
-    kinds_.push_back(kind);
+    // No name goes on across a special token, and a sentence begins behind it.
+    pieces_.emplace_back(tokenizer.is_special(token) ? "\n" : tokenizer.bytes_of(token));
   }
-}
-
-EntityFinder::Kind EntityFinder::kind_of(std::int32_t id) const {
-  const auto place = static_cast<std::size_t>(id);
-  return place < kinds_.size() ? kinds_[place] : Kind{false, false, false, true};
 }
 
 void EntityFinder::find(engine::Document& document) const {
   document.entities.clear();
-  const auto size = static_cast<std::int32_t>(document.tokens.size());
-  std::int32_t begin = -1;  // of the name that is open
-  int words = 0;
-  bool sentence_begins = true, name_begins_sentence = false, in_word = false;
-  const auto close = [&](std::int32_t end) {
-    if (begin >= 0 && !(words == 1 && name_begins_sentence)) {
-      document.entities.push_back({begin, end - begin});
-    }
-    begin = -1;
-    words = 0;
-  };
-  for (std::int32_t i = 0; i < size; ++i) {
-    const Kind kind = kind_of(document.tokens[static_cast<std::size_t>(i)]);
-    // A letter behind something that is none begins a word without a space, too.
-    const bool begins = kind.begins_word || (kind.in_word && !in_word);
-    if (begins && kind.capital) {
-      if (begin < 0) {
-        begin = i;
-        name_begins_sentence = sentence_begins;
-      }
-      ++words;
-    } else if (begins || !kind.in_word) {
-      close(i);
-    }
-    in_word = kind.in_word;
-    sentence_begins = kind.ends_sentence || (sentence_begins && !kind.in_word);
+  std::string text;
+  std::vector<std::size_t> ends;  // of each token in the text
+  for (const std::int32_t id : document.tokens) {
+    const auto place = static_cast<std::size_t>(id);
+    text += place < pieces_.size() ? pieces_[place] : "\n";
+    ends.push_back(text.size());
   }
-  close(size);
+  std::int32_t free = 0;  // the first token that is in no name yet
+  for_each_name(text, [&](std::size_t begin, std::size_t end) {
+    const auto token_of = [&ends](std::size_t byte) {
+      return static_cast<std::int32_t>(std::upper_bound(ends.begin(), ends.end(), byte) -
+                                       ends.begin());
+    };
+    const std::int32_t first = token_of(begin), behind = token_of(end - 1) + 1;
+    if (first < free) return;
+    document.entities.push_back({first, behind - first});
+    free = behind;
+  });
 }
 
 }  // namespace obverse::train

@@ -2,7 +2,7 @@
 // of their texts, guessed.
 #pragma once
 
-#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/data/document.h"
@@ -13,7 +13,8 @@ namespace obverse::train {
 // A name is a run of words that begin with capital letters, of ASCII or not, but for a single one
 // that begins a sentence: behind a line's end, ".", "!", "?" or a special token. No model of
 // language is asked, so that "Tower of London" is two names and a sentence's first word, where it
-// is one, none.
+// is one, none. An entity is of all tokens that hold some of the name: the space before it, too,
+// where that is of the same token.
 class EntityFinder {
  public:
   // Keeps no reference to it.
@@ -23,14 +24,7 @@ class EntityFinder {
   void find(engine::Document& document) const;
 
  private:
-  // Of a token: whether a word begins with it or goes on in it, whether that word is capitalised,
-  // and whether a sentence begins behind it.
-  struct Kind {
-    bool begins_word = false, in_word = false, capital = false, ends_sentence = false;
-  };
-  Kind kind_of(std::int32_t id) const;
-
-  std::vector<Kind> kinds_;
+  std::vector<std::string> pieces_;  // of each token the bytes
 };
 
 }  // namespace obverse::train
