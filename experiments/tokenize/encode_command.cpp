@@ -159,6 +159,7 @@ void write_shards(const cxxopts::ParseResult& parsed, const tokenizer::Tokenizer
   options.validation_share = share_option(parsed, "validation-share", options.validation_share);
   options.masked = files.front().kind == DocumentKind::prompt_completion;
   options.seed = static_cast<std::uint64_t>(number_option(parsed, "seed", 0, 0, kMostTokens));
+  options.end_of_text = *encoding.end_of_text;
   const std::string folder = parsed["output"].as<std::string>();
   ShardFolder shards(folder, tokenizer, options);
   {

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
+#include "engine/files/atomic_file.h"
 #include "engine/files/staged_file.h"
 #include "kernels/core/random.h"
 
@@ -70,6 +72,8 @@ ShardFolder::ShardFolder(fs::path folder, const tokenizer::Tokenizer& tokenizer,
   // Another program may have finished it before this one had its claim.
   check_place(place_, folder_);
   tokenizer.save(unfinished_->path());
+  engine::write_atomically(unfinished_->path() / "texts.json",
+                           nlohmann::json{{"end_of_text", options_.end_of_text}}.dump() + "\n");
 }
 
 ShardFolder::~ShardFolder() {

@@ -1,5 +1,6 @@
 // A folder of token files for training: train_000.bin, ..., validation_000.bin and the tokenizer;
-// where some tokens are not asked, train_000.mask and so on.
+// where some tokens are not asked, train_000.mask and so on; and texts.json, which tells the token
+// that ends a text.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct ShardOptions {
   std::int64_t shard_tokens = 100'000'000;  // a document more, at most, than this many
   double validation_share = 0.01;           // of documents, drawn by the seed and their number
   std::uint64_t seed = 0;
-  bool masked = false;  // a loss mask beside each file
+  bool masked = false;           // a loss mask beside each file
+  std::int32_t end_of_text = 0;  // what documents end with, told in texts.json
 };
 
 // Written beside its place, as PLACE.unfinished, and renamed when all of it is there: a folder that

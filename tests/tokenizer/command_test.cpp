@@ -255,6 +255,9 @@ TEST_CASE("texts become token files for training and validation", "[command]") {
   CHECK(texts.count("line number 17 of some text") == 1);
   CHECK(tokenizer.decode(training[0]) < tokenizer.decode(training[5]));
 
+  CHECK(nlohmann::json::parse(read_file(work.at("data/texts.json"))).at("end_of_text") ==
+        *tokenizer.special("<|endoftext|>"));
+
   // Cut into files elsewhere it is the same stream; another seed draws other documents.
   REQUIRE(work.run(command + "--shard-tokens 50 --output cut", lines).status == 0);
   CHECK(fs::exists(work.at("cut/train_002.bin")));

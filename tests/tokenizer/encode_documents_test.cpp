@@ -92,6 +92,13 @@ TEST_CASE("of a prompt and its completion the completion is asked", "[documents]
         "expected \"completion\" to be a string, got 5");
   CHECK(told("{\"prompt\": [], \"completion\": 5}") ==
         "expected \"prompt\" to be a string, got []");
+  // Lines are counted through all that was read before.
+  const std::string good = lines;
+  std::size_t count = 2;
+  for (; lines.size() < 2 * BlockReader::kUsualBytes; count += 2) lines += good;
+  write_file(path, lines + "{}");
+  CHECK(message_of<std::runtime_error>(encode) ==
+        path.string() + ": line " + std::to_string(count + 1) + ": " + both + "{}");
 }
 
 TEST_CASE("files are found in folders, by name", "[documents]") {

@@ -388,6 +388,11 @@ TEST_CASE("a model that was trained can be trained on", "[train]") {
   const json settings = json::parse(read_file(work.at("fourth/settings.json")));
   CHECK(settings.at("layers") == 1);
   CHECK(settings.at("width") == 16);
+  REQUIRE(work.run(kSmall + "--initial moved --dropout 0.25 --steps 1 --output eighth").status ==
+          0);
+  const json config =
+      json::parse(read_file(work.at("eighth/checkpoints/step-00000001/config.json")));
+  CHECK(config.at("obverse").at("architecture").at("dropout") == 0.25);
   const Ended chosen = work.run(kSmall + "--initial moved --layers 7 --output fifth");
   CHECK(chosen.err ==
         "obverse-train: layers: expected 1, which the model in moved/checkpoints/step-00000040 "
