@@ -426,6 +426,11 @@ TEST_CASE("an export is what a run begins with and reads", "[train]") {
   CHECK(examples.tensors.at("inputs").shape == std::vector<std::int64_t>{4, 4, 16});
   CHECK(examples.tensors.at("validation_targets").shape == std::vector<std::int64_t>{8, 16});
   CHECK(examples.tensors.at("learning_rates").shape == std::vector<std::int64_t>{4});
+  // Runs of other seeds read other windows, and are judged by the same ones.
+  const auto of_seed = exported("--output exported --seed 1", "examples.safetensors");
+  CHECK(of_seed.tensors.at("inputs").bytes != examples.tensors.at("inputs").bytes);
+  CHECK(of_seed.tensors.at("validation_inputs").bytes ==
+        examples.tensors.at("validation_inputs").bytes);
   // Whole texts begin with the token that stands before each, or with their own first one.
   for (const bool before : {false, true}) {
     const auto texts = exported(std::string("--packing none --output exported --delimiter ") +
