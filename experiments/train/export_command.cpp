@@ -96,6 +96,7 @@ int export_command(int argc, char** argv) {
   Settings settings = settings_of(*parsed);
   take_initial_architecture(settings);
   const Texts texts(settings);
+  check_initial_model(settings, texts.model_of(settings.architecture));
   const engine::Transformer model(texts.model_of(settings.architecture), engine::Device::cpu(),
                                   settings.seed);
   load_initial_weights(model, settings);

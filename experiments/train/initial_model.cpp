@@ -35,20 +35,24 @@ void take_initial_architecture(Settings& settings) {
   take_architecture(engine::model_folder_in(settings.initial), settings);
 }
 
-void load_initial_weights(const engine::Transformer& model, const Settings& settings) {
+void check_initial_model(const Settings& settings, const engine::TransformerConfig& wanted) {
   if (settings.initial.empty()) return;
   const std::filesystem::path folder = engine::model_folder_in(settings.initial);
   nlohmann::json fields;
-  const engine::TransformerConfig there = engine::read_model_config(folder, fields);
-  const engine::TransformerConfig& here = model.config();
+  const engine::TransformerConfig found = engine::read_model_config(folder, fields);
   const std::string path = (folder / "config.json").string();
-  kernels::require(there.vocabulary == here.vocabulary, path, ": vocabulary: expected ",
-                   here.vocabulary, ", which texts, objective and settings ask for, found ",
-                   there.vocabulary);
-  kernels::require(there.context == here.context || here.position != engine::PositionKind::learned,
-                   path, ": context: expected ", here.context,
-                   ", which texts, objective and settings ask for, found ", there.context);
-  engine::load_model_weights(model, folder);
+  kernels::require(found.vocabulary == wanted.vocabulary, path, ": vocabulary: expected ",
+                   wanted.vocabulary, ", which texts, objective and settings ask for, found ",
+                   found.vocabulary);
+  kernels::require(
+      found.context == wanted.context || wanted.position != engine::PositionKind::learned, path,
+      ": context: expected ", wanted.context,
+      ", which texts, objective and settings ask for, found ", found.context);
+}
+
+void load_initial_weights(const engine::Transformer& model, const Settings& settings) {
+  if (settings.initial.empty()) return;
+  engine::load_model_weights(model, engine::model_folder_in(settings.initial));
 }
 
 }  // namespace obverse::train

@@ -16,7 +16,12 @@ void take_architecture(const std::filesystem::path& folder, Settings& settings);
 // That of the initial model, where the settings name one.
 void take_initial_architecture(Settings& settings);
 
+// Throws std::invalid_argument, one line, where the initial model has another vocabulary, or
+// another number of learned positions, than `wanted`.
+void check_initial_model(const Settings& settings, const engine::TransformerConfig& wanted);
+
 // Gives `model` the weights of the initial model; where the settings name none it stays as it is.
+// REQUIRES: check_initial_model().
 void load_initial_weights(const engine::Transformer& model, const Settings& settings);
 
 }  // namespace obverse::train

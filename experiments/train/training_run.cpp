@@ -305,9 +305,9 @@ RunOutcome Run::run() {
 RunOutcome run_training(const Settings& given, std::FILE* out) {
   if (given.threads > 0) omp_set_num_threads(static_cast<int>(given.threads));
   Settings settings = given;
+  // What has begun needs the model that it began with no more.
+  const auto begun = engine::latest_checkpoint(fs::path(settings.output) / "checkpoints");
   if (!settings.initial.empty()) {
-    // What has begun needs the model that it began with no more.
-    const auto begun = engine::latest_checkpoint(fs::path(settings.output) / "checkpoints");
     if (begun) {
       take_architecture(begun->folder, settings);
     } else {
@@ -318,6 +318,7 @@ RunOutcome run_training(const Settings& given, std::FILE* out) {
   if (texts.validation() != nullptr && settings.validate_every > 0) {
     check_asked(*texts.validation()->examples, settings.validation_sequences, settings.data);
   }
+  if (!begun) check_initial_model(settings, texts.model_of(settings.architecture));
   Run run(settings, texts, out);
   return run.run();
 }

@@ -174,7 +174,7 @@ TEST_CASE("other settings, and checkpoints that are not whole, are one line", "[
 
   const std::string folder = "out/checkpoints/step-00000030/";
   const std::string command = kSmall + "--steps 40 --schedule constant";
-  for (const std::string& name :
+  for (const std::string name :
        {"state.json", "config.json", "model.safetensors", "optimizer.safetensors"}) {
     const std::string kept = read_file(work.at(folder + name));
     fs::remove(work.at(folder + name));
@@ -405,6 +405,7 @@ TEST_CASE("a model that was trained can be trained on", "[train]") {
       masked.err ==
       "obverse-train: moved/checkpoints/step-00000040/config.json: vocabulary: expected 21, which "
       "texts, objective and settings ask for, found 20\n");
+  CHECK_FALSE(fs::exists(work.at("sixth")));
   CHECK(work.run(kSmall + "--initial moved --objective prefix --output seventh --steps 1").status ==
         0);
   const Ended refused = work.run(kSmall + "--initial nowhere --output third");
