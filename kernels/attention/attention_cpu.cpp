@@ -19,8 +19,8 @@ namespace {
 // Query rows whose scores exist at a time: 64 rows against 1024 keys are 256 KiB, inside a
 // second-level cache.
 constexpr std::int64_t kTile = 64;
-// Those that small_matmul() keeps in registers.
-constexpr std::int64_t kBlock = 8;
+constexpr std::int64_t kBlock = kSmallMatmulRows;
+static_assert(kTile % kBlock == 0);
 
 using Visibility = AttentionVisibility<std::int64_t>;
 
@@ -32,15 +32,12 @@ Visibility visibility_of(const Arguments& x, std::int64_t batch) {
           x.first_keys.empty() ? x.first_keys : x.first_keys.subspan(batch * sequence, sequence)};
 }
 
-// `rows` rows of `width` elements. Not by memcpy(): a call for a row of two vectors takes longer
-// than its copy.
+// `rows` rows of `width` elements.
 template <typename T, int lanes>
 void copy_rows(const T* from, std::int64_t from_stride, std::int64_t rows, std::int64_t width,
                T* to, std::int64_t to_stride) {
   for (std::int64_t i = 0; i < rows; ++i, from += from_stride, to += to_stride) {
-    std::int64_t p = 0;
-    for (; p + lanes <= width; p += lanes) store<T, lanes>(to + p, load<T, lanes>(from + p));
-    for (; p < width; ++p) to[p] = from[p];
+    copy_elements<T, lanes>(from, width, to);
   }
 }
 
@@ -200,7 +197,6 @@ struct Attention {
       const T slope = x.slopes.empty() ? T(0) : x.slopes[head];
       for (std::int64_t begin = 0; begin < sequence; begin += kTile) {
         const std::int64_t rows = std::min(kTile, sequence - begin);
-        // No query of the tile sees a key outside of [first, seen).
         const Seen seen = seen_by(visibility, begin, rows);
         std::fill(scores, scores + rows * keys, T(0));
         std::fill(sums, sums + rows * width, T(0));

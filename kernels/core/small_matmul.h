@@ -17,6 +17,10 @@ struct StridedMatrix {
   std::int64_t row_stride, column_stride;
 };
 
+// Rows of C that stay in registers at a time: 8 x 2 sums leave room for B's vectors among 32 of
+// them.
+inline constexpr int kSmallMatmulRows = 8;
+
 namespace detail {
 
 // A tile of `rows` x (`vectors` * lanes) of C stays in registers over the whole depth.
@@ -48,7 +52,7 @@ inline void multiply_tile(std::int64_t depth, StridedMatrix<T> a, const T* b, st
 template <typename T, int lanes, int vectors>
 inline void multiply_columns(std::int64_t m, std::int64_t depth, StridedMatrix<T> a, const T* b,
                              std::int64_t b_stride, T* c, std::int64_t c_stride) {
-  constexpr int kRows = 8;  // 8 x 2 sums leave room for B's vectors among 32 registers
+  constexpr int kRows = kSmallMatmulRows;
   std::int64_t i = 0;
   for (; i + kRows <= m; i += kRows) {
     multiply_tile<T, lanes, kRows, vectors>(

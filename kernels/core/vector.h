@@ -2,6 +2,7 @@
 // has.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 
 namespace obverse::kernels {
@@ -29,6 +30,15 @@ Vector<T, lanes> load(const T* from) {
 template <typename T, int lanes>
 void store(T* to, Vector<T, lanes> value) {
   std::memcpy(to, &value, sizeof(value));
+}
+
+// Not by memcpy(): a call for a few vectors, whose number the compiler does not know, takes longer
+// than their copy.
+template <typename T, int lanes>
+[[gnu::always_inline]] inline void copy_elements(const T* from, std::int64_t count, T* to) {
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) store<T, lanes>(to + i, load<T, lanes>(from + i));
+  for (; i < count; ++i) to[i] = from[i];
 }
 
 }  // namespace obverse::kernels

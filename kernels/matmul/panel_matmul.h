@@ -161,9 +161,7 @@ void copy_far_rows(const T* from, std::int64_t from_stride, std::int64_t rows, s
         __builtin_prefetch(from + kAhead * from_stride + i, 0);
       }
     }
-    std::int64_t i = 0;
-    for (; i + lanes <= width; i += lanes) store<T, lanes>(to + i, load<T, lanes>(from + i));
-    for (; i < width; ++i) to[i] = from[i];
+    copy_elements<T, lanes>(from, width, to);
   }
 }
 
@@ -173,12 +171,9 @@ void pack_panel(StridedMatrix<T> b, std::int64_t depth, std::int64_t columns, st
                 T* panel) {
   if (b.column_stride == 1) {
     for (std::int64_t p = 0; p < depth; ++p) {
-      const T* row = b.data + p * b.row_stride;
       T* to = panel + p * width;
-      std::int64_t j = 0;
-      for (; j + lanes <= columns; j += lanes) store<T, lanes>(to + j, load<T, lanes>(row + j));
-      for (; j < columns; ++j) to[j] = row[j];
-      for (; j < width; ++j) to[j] = 0;
+      copy_elements<T, lanes>(b.data + p * b.row_stride, columns, to);
+      for (std::int64_t j = columns; j < width; ++j) to[j] = 0;
     }
     return;
   }
