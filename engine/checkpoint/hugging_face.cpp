@@ -123,7 +123,7 @@ TransformerConfig gpt2_from_json(const Fields& fields) {
   return c;
 }
 
-// What `described` says of rotary positions, the value of `name`.
+// What the field `name` says of rotary positions, if it is there.
 void read_rotary(const std::filesystem::path& path, const Fields& fields, const char* name,
                  TransformerConfig& c) {
   if (!fields.given(name)) return;

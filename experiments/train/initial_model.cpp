@@ -16,9 +16,8 @@ void take_architecture(const std::filesystem::path& folder, Settings& settings) 
   for (const auto& item : fields.items()) {
     const std::string& name = item.key();
     const auto value = settings.values.find(name);
-    const bool is_setting = field_named(name) != nullptr && name != "context" &&
-                            name != "vocabulary" && value != settings.values.end();
-    if (!is_setting) continue;
+    // What is no setting, and what the texts decide too.
+    if (value == settings.values.end() || name == "context" || name == "vocabulary") continue;
     const bool follows = (name == "hidden" || name == "key_value_heads") && *value == 0;
     const bool chosen =
         std::find(settings.chosen.begin(), settings.chosen.end(), name) != settings.chosen.end();
@@ -37,10 +36,8 @@ void take_initial_architecture(Settings& settings) {
 
 void check_initial_model(const Settings& settings, const engine::TransformerConfig& wanted) {
   if (settings.initial.empty()) return;
-  const std::filesystem::path folder = engine::model_folder_in(settings.initial);
-  nlohmann::json fields;
-  const engine::TransformerConfig found = engine::read_model_config(folder, fields);
-  const std::string path = (folder / "config.json").string();
+  const engine::TransformerConfig& found = settings.architecture;
+  const std::string path = (engine::model_folder_in(settings.initial) / "config.json").string();
   kernels::require(found.vocabulary == wanted.vocabulary, path, ": vocabulary: expected ",
                    wanted.vocabulary, ", which texts, objective and settings ask for, found ",
                    found.vocabulary);

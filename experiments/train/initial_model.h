@@ -17,7 +17,7 @@ void take_architecture(const std::filesystem::path& folder, Settings& settings);
 void take_initial_architecture(Settings& settings);
 
 // Throws std::invalid_argument, one line, where the initial model has another vocabulary, or
-// another number of learned positions, than `wanted`.
+// another number of learned positions, than `wanted`. REQUIRES: take_initial_architecture().
 void check_initial_model(const Settings& settings, const engine::TransformerConfig& wanted);
 
 // Gives `model` the weights of the initial model; where the settings name none it stays as it is.

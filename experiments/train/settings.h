@@ -48,7 +48,7 @@ struct Settings {
   std::int64_t end_of_text = -1;  // -1: the tokenizer tells
   std::int64_t vocabulary = 0, context = 0;
   engine::TransformerConfig architecture;  // without vocabulary, context and mask
-  std::vector<std::string> chosen;         // fields of the architecture that somebody gave a value
+  std::vector<std::string> chosen;         // fields with a value of their own or of a preset
   engine::TrainingOptions training;
   std::uint64_t seed = 0;
   std::int64_t validate_every = 0, validation_sequences = 0, checkpoint_every = 0, keep = 0;
